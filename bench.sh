@@ -95,12 +95,13 @@ built() { # LOG COMMAND...
     "$@" >"$log" 2>&1 || { say "It does not build: $*" >&2; tail -n 20 "$log" >&2; exit 2; }
 }
 publish() {
-    built "$1" building dotnet publish "$root/bench/NativeIpc.Yardstick" -c Release -nologo -v q -o "$out/$1" "${@:2}"
+    built "$1" building tree dotnet publish "$root/bench/NativeIpc.Yardstick" -c Release -nologo -v q -o "$out/$1" \
+        "${@:2}"
 }
 
 sources=$root/bench/peers
 publish jit -p:PublishAot=false --no-self-contained
-built report building dotnet build "$root/bench/NativeIpc.BenchReport" -c Release -nologo -v q -o "$out/report"
+built report building tree dotnet build "$root/bench/NativeIpc.BenchReport" -c Release -nologo -v q -o "$out/report"
 report=$out/report/NativeIpc.BenchReport
 [ -z "${list:-}" ] || { "$out/jit/NativeIpc.Yardstick" --list; exit; }
 if want c; then
@@ -176,7 +177,7 @@ if want musl; then
 fi
 
 if want rivals; then
-    built rivals building dotnet publish "$root/bench/NativeIpc.Rivals" -c Release -nologo -v q -o "$out/rivals"
+    built rivals building tree dotnet publish "$root/bench/NativeIpc.Rivals" -c Release -nologo -v q -o "$out/rivals"
     peer rivals "$out/rivals/NativeIpc.Rivals"
 fi
 

@@ -5,7 +5,8 @@
 #   ./test.sh                        everything
 #   ./test.sh STEP...                these steps only
 #   ./test.sh --repeat N STEP...     these steps, N times one after the other; goes on after a failure
-#   ./test.sh --jobs N [STEP...]     N steps at a time; otherwise two for each processor (at most 4), as steps wait
+#   ./test.sh --jobs N [STEP...]     N steps at a time; otherwise two for each processor (at most 4), as steps wait.
+#                                    From 2 on, one of Wine runs beside them
 #   ./test.sh --long [STEP...]       with repeats and samples at their full length
 #   ./test.sh --no-build [STEP...]   what is built already
 #   ./test.sh --list                 the steps
@@ -21,12 +22,13 @@ root=$PWD
 . eng/lib.sh
 
 # name   kind  seconds  needs  command
-#   kind    dotnet  a test project, run by dotnet test: variables, its name, and filters by trait
+#   kind    dotnet  a test project, run by dotnet test when the solution is built: variables, its name, and filters by
+#                   trait
 #           wine    a test project, published for Windows and run by Wine: its name, other programs, and filters
 #           script  prints PASS, FAIL and SKIP lines
-#   needs   steps that end before it begins; +wine: one such step at a time; -: nothing
+#   needs   steps that end before it begins, and build; +wine: one such step at a time; -: nothing
 # In this order they begin: the steps of Wine, which run one by one, and the longest first. models fills what the others
-# leave of the processors.
+# leave of the processors. What builds for itself begins beside the build.
 # Under Wine 8 a garbage collection can be the end of a program, so the suite runs there in two parts
 # (eng/wine-suite.sh).
 events='-class NativeIpc.Conformance.Windows.Event* -class NativeIpc.Conformance.Windows.Any*'
@@ -34,40 +36,40 @@ no_events=${events//-class/-class-}
 suite=NativeIpc.Conformance locks=NativeIpc.DistributedLock.Tests
 named=NativeIpc.NamedObjects.Tests named_peers='NativeIpc.NamedObjects.Peer samples/dotnet/BusOnWindowsApi'
 steps="
-runner               script  120  +wine       eng/runner-test.sh
-tool-aot             script  240  -           eng/tool-aot.sh
-unit                 dotnet  300  -           NativeIpc.Tests
-peers                script  600  -           eng/peers.sh
-wine                 wine    400  +wine       NativeIpc.Windows
-wine-conformance     wine    600  wine,+wine  $suite NativeIpc.Peer -trait Needs=Windows $no_events
-wine-events          wine    400  wine,+wine  $suite NativeIpc.Peer -trait Needs=Windows $events
-wine-tool            script  400  wine,+wine  eng/tool-wine.sh
-storm                script  600  +wine       eng/storm.sh
-machine              dotnet  900  -           NativeIpc.Machine
-tool                 dotnet  900  tool-aot,peers  NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
-pack                 script  900  tool-aot    eng/pack-test.sh
-conformance          dotnet  600  -           $suite --filter-not-trait Needs=Windows Calls=plain
-models               script  300  -           tests/models/run.sh
-aot                  script  400  -           eng/aot-smoke.sh
-guides               dotnet  600  peers       NativeIpc.Guides
-demo                 script  300  -           eng/demo-test.sh
-services             dotnet  400  -           $locks --filter-trait Needs=service
-interop              dotnet  300  peers       NativeIpc.Interop
-bench                script  300  -           eng/bench-test.sh
-faults               script  900  -           eng/faults.sh
-distributed-lock     dotnet  300  -           $locks --filter-not-trait Needs=service
-extensions           dotnet  300  -           NativeIpc.Extensions.Tests
-named-objects        dotnet  300  -           $named
-named-objects-wine   wine    400  wine-conformance,+wine  $named $named_peers -trait- Needs=Linux
-channels             dotnet  300  -           NativeIpc.Channels.Tests
-analyzers            dotnet  300  -           NativeIpc.Analyzers.Tests
-conformance-plain    dotnet  600  -           NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
-conformance-portable dotnet  600  -           NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable
-conformance-waitv    dotnet  600  -           NATIVEIPC_NO_IO_URING=1 $suite --filter-trait Waits=waitv
-deb                  script  200  tool-aot    eng/deb.sh
-peers-here           script  120  peers       eng/peers-here.py
-abi                  dotnet  300  -           NativeIpc.Abi
-docs                 script  30   interop,tool,wine  eng/docs-test.sh
+runner               script 120 +wine                  eng/runner-test.sh
+tool-aot             script 240 -                      eng/tool-aot.sh
+unit                 dotnet 300 -                      NativeIpc.Tests
+peers                script 600 -                      eng/peers.sh
+wine                 wine   400 +wine                  NativeIpc.Windows
+wine-conformance     wine   600 wine,+wine             $suite NativeIpc.Peer -trait Needs=Windows $no_events
+wine-events          wine   400 wine,+wine             $suite NativeIpc.Peer -trait Needs=Windows $events
+wine-tool            script 400 wine,+wine             eng/tool-wine.sh
+storm                script 600 +wine                  eng/storm.sh
+machine              dotnet 900 -                      NativeIpc.Machine
+tool                 dotnet 900 tool-aot,peers         NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
+pack                 script 900 build,tool-aot         eng/pack-test.sh
+conformance          dotnet 600 -                      $suite --filter-not-trait Needs=Windows Calls=plain
+models               script 300 -                      tests/models/run.sh
+aot                  script 400 build                  eng/aot-smoke.sh
+guides               dotnet 600 peers                  NativeIpc.Guides
+demo                 script 300 build                  eng/demo-test.sh
+services             dotnet 400 -                      $locks --filter-trait Needs=service
+interop              dotnet 300 peers                  NativeIpc.Interop
+bench                script 300 build                  eng/bench-test.sh
+faults               script 900 build                  eng/faults.sh
+distributed-lock     dotnet 300 -                      $locks --filter-not-trait Needs=service
+extensions           dotnet 300 -                      NativeIpc.Extensions.Tests
+named-objects        dotnet 300 -                      $named
+named-objects-wine   wine   400 wine-conformance,+wine $named $named_peers -trait- Needs=Linux
+channels             dotnet 300 -                      NativeIpc.Channels.Tests
+analyzers            dotnet 300 -                      NativeIpc.Analyzers.Tests
+conformance-plain    dotnet 600 -                      NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
+conformance-portable dotnet 600 -                      NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable
+conformance-waitv    dotnet 600 -                      NATIVEIPC_NO_IO_URING=1 $suite --filter-trait Waits=waitv
+deb                  script 200 tool-aot               eng/deb.sh
+peers-here           script 120 build,peers            eng/peers-here.py
+abi                  dotnet 300 -                      NativeIpc.Abi
+docs                 script 30  interop,tool,wine      eng/docs-test.sh
 "
 # Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
 # for each repetition.
@@ -108,7 +110,7 @@ logs=$root/artifacts/test-logs
 rm -rf "$logs"
 mkdir -p "$logs"
 own=$(mktemp -d "${TMPDIR:-/tmp}/nativeipc-test.XXXXXX") || exit 2
-watched='' running=''
+watched='' running='' waiting=''
 end_all() {
     local word
     for word in $running; do kill -TERM "${word%%:*}" 2>/dev/null; done
@@ -151,10 +153,10 @@ measure() {
 }
 
 # In a subshell of its own. Prints what is to be said of the step; the last line has its three counts.
-run_step() { # FOLDER NAME KIND SECONDS COMMAND...
-    local folder=$1 name=$2 kind=$3 limit=$4 log="$logs/$2$round.log" trx="$logs/$2$round.trx"
+run_step() { # NAME KIND SECONDS COMMAND...
+    local folder=$own/$begun name=$1 kind=$2 limit=$3 log="$logs/$1$round.log" trx="$logs/$1$round.trx"
     local left start=$SECONDS reason code results counts took command variables=()
-    shift 4
+    shift 3
     if [ "$kind" = wine ] && reason=$(why_no_wine wine x86_64-w64-mingw32-gcc) && [ -n "$reason" ]; then
         coloured 33 "$name: skipped"
         say "  SKIP $name: $reason"
@@ -230,23 +232,8 @@ export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
 # What takes processor time and buys nothing in runs of seconds: profiles of code that is about to be compiled again
 # (a quarter of the step unit), and the compiler's garbage collector for servers.
 export DOTNET_TieredPGO=0 DOTNET_gcServer=0
-start=$SECONDS
 measure
 [ "$slowness" = 1 ] || say "This machine is busy or slow: bounds are up to $slowness times longer."
-if [ -z "$build" ]; then say 'build: none'
-elif ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q \
-    -p:NativeIpcAsserts=true -p:UseSharedCompilation=true; then
-    coloured 31 'build: failed'
-    fail build 'the solution does not build' "$logs/build.log"
-    finish
-else
-    times >"$own/build.times"
-    coloured 32 "build: done ($((SECONDS - start)) s, $(processor_seconds "$own/build.times") s of processors)"
-    end_marked
-fi
-# The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for
-# them where it needs one.
-export UseSharedCompilation=false RunAnalyzers=false
 
 chmod 755 "$own"
 separate=()
@@ -260,56 +247,68 @@ else
 fi
 snapshot_processes "$root" >"$own/processes"
 
-# A word for each running step: process:name:what it uses:number. And the names of those that wait.
-running='' waiting=''
-
-# What it needs has ended, or is not among the chosen; and no other step uses what it uses.
-can_begin() { # NEEDS
-    local need
-    for need in ${1//,/ }; do
-        case " $waiting $running " in *" $need "* | *":$need:"*) return 1 ;; esac
-    done
-}
-
-begin() { # NAME KIND SECONDS NEEDS COMMAND...
-    local name=$1 kind=$2 limit=$3 used=-
-    case $4 in *+wine*) used=+wine ;; esac
-    shift 4
-    measure
+begin() { # NAME NEEDS COMMAND...
+    local name=$1 used=none
+    case $2 in *+wine*) used=+wine ;; esac
+    shift 2
     begun=$((begun + 1))
     (
         trap 'end_watched; exit 143' TERM
         trap - EXIT INT
-        run_step "$own/$begun" "$name" "$kind" "$limit" "$@" >"$own/$begun.said" 2>&1
+        "$@" >"$own/$begun.said" 2>&1
     ) &
     running="$running $!:$name:$used:$begun"
     waiting=$(say " $waiting " | sed "s/ $name / /")
 }
 
 end() { # WORD of a running step
-    local number=${1##*:}
+    local number=${1##*:} counts
     wait "${1%%:*}"
     sed '$d' "$own/$number.said"
-    # shellcheck disable=SC2046 # three numbers
-    add $(tail -n 1 "$own/$number.said")
+    counts=$(tail -n 1 "$own/$number.said")
+    # shellcheck disable=SC2086 # three numbers
+    add $counts
     rm -rf "${own:?}/$number"
     running=$(say " $running " | sed "s/ $1 / /")
+    case "$1 $counts" in *:build:*' 0 0 0') ;; *:build:*) finish ;; esac
 }
 
-# Runs the chosen steps, jobs at a time.
+# In a subshell as well, with the same last line.
+build_all() {
+    local start=$SECONDS
+    if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q \
+        -p:NativeIpcAsserts=true -p:UseSharedCompilation=true; then
+        coloured 31 'build: failed'
+        fail build 'the solution does not build' "$logs/build.log"
+        say '0 1 0'
+        return
+    fi
+    times >"$own/build.times"
+    coloured 32 "build: done ($((SECONDS - start)) s, $(processor_seconds "$own/build.times") s of processors)"
+    end_marked
+    say '0 0 0'
+}
+
 begun=0
+if [ -z "$build" ]; then say 'build: none'; else begin build - build_all; fi
+# The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for
+# them where it needs one.
+export UseSharedCompilation=false RunAnalyzers=false
+
+# Runs the chosen steps, as many at a time as there is room for.
 run_steps() { # STEP...: all of them when none is named
     local name kind limit needs command word
     waiting=$(say "$steps" | awk -v chosen=" $* " 'NF && (chosen == "  " || index(chosen, " " $1 " ")) { print $1 }' |
         tr '\n' ' ')
     while [ -n "${waiting// /}${running// /}" ]; do
-        for name in $waiting; do
-            # shellcheck disable=SC2086 # words
-            [ "$(set -- $running; say $#)" -lt "$jobs" ] || break
-            read -r name kind limit needs command <<<"$(step_named "$name")"
+        while read -r name kind limit needs command; do
+            case " $waiting " in *" ${name:-none} "*) ;; *) continue ;; esac
+            [ "$kind" != dotnet ] || needs=build,$needs
+            can_begin "$needs" && has_room "$needs" || continue
+            measure
             # shellcheck disable=SC2086 # words of a command
-            ! can_begin "$needs" || begin "$name" "$kind" "$limit" "$needs" $command
-        done
+            begin "$name" "$needs" run_step "$name" "$kind" "$limit" $command
+        done <<<"$steps"
         for word in $running; do
             kill -0 "${word%%:*}" 2>/dev/null || end "$word"
         done

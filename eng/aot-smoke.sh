@@ -89,7 +89,7 @@ both() {
     local project=$1 name=$2
     local built=$root/tests/$project/bin/Release/net10.0/$project.dll
     if [ ! -f "$built" ] &&
-        ! building dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1; then
+        ! building tree dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1; then
         sed 's/^/    /' "$out/$project.log" >&2
         fail "$name, JIT" "the program does not build"
     else

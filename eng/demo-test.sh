@@ -112,7 +112,7 @@ head -c 100003 /dev/urandom >"$work/small file"
 dd if=/dev/zero of="$work/endless" bs=1 count=0 seek=1099511627776 2>/dev/null # macOS has no truncate(1)
 
 # Once and locked; ./demo.sh finds all built then, whatever other steps build meanwhile.
-building dotnet build "$root/samples/dotnet/Transfer" -c Release -nologo -v q >"$log" 2>&1 ||
+building tree dotnet build "$root/samples/dotnet/Transfer" -c Release -nologo -v q >"$log" 2>&1 ||
     fail "the demo builds" "$(tail -n 5 "$log")"
 check "a large file that is there anyway" 0 "nothing is left behind"
 check "a small file" 0 "$(sha256 <"$work/small file" | cut -c1-64), and nothing is left behind" "$work/small file"
@@ -182,8 +182,8 @@ if ! command -v wine >/dev/null; then
     echo "SKIP demo: on Windows: no Wine"
 elif ! [ -d "$root/src/NativeIpc/Windows" ]; then
     echo "SKIP demo: on Windows: the library has no Windows back end yet"
-elif ! building dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo -v q \
-    --artifacts-path "$root/artifacts/win-x64-build" -o "$work/win" >"$log" 2>&1; then
+elif ! building windows dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo \
+    -v q --artifacts-path "$root/artifacts/win-x64-build" -o "$work/win" >"$log" 2>&1; then
     if grep -qE 'error NU1(101|102|301)' "$log"; then
         echo "SKIP demo: on Windows: the win-x64 runtime cannot be had from a package source"
     else

@@ -83,10 +83,32 @@ end_compiler() {
     return 0
 }
 
-# One build at a time: steps run side by side, and builds write to the same folders.
-building() { # COMMAND...
+# One build at a time of those that write to the same folders, as steps run side by side: "tree" for bin and obj beside
+# the sources, "native" and "windows" for artifacts/native and artifacts/win-x64-build.
+building() { # WHERE COMMAND...
+    local where=$1
+    shift
     mkdir -p "$root/artifacts"
-    if command -v flock >/dev/null; then flock -o "$root/artifacts/.building" "$@"; else "$@"; fi
+    if command -v flock >/dev/null; then flock -o "$root/artifacts/.building-$where" "$@"; else "$@"; fi
+}
+
+# Which steps of test.sh may begin. A word of $running is process:name:what it uses:number, one of $waiting a name.
+# What a step needs has ended, or is not among the chosen; and no other step uses what it uses.
+can_begin() { # NEEDS: names, and things with a + before them; - for nothing
+    local need
+    for need in ${1//,/ }; do
+        case " $waiting $running " in *" $need "* | *":$need:"*) return 1 ;; esac
+    done
+}
+
+# A step of Wine waits most of the time, so one runs beside the others; with one job it is one of them.
+has_room() { # NEEDS
+    local word count=0
+    case $jobs:$1 in 1:*) ;; *+wine*) return 0 ;; esac
+    for word in $running; do
+        case $jobs:$word in 1:* | *:none:*) count=$((count + 1)) ;; esac
+    done
+    [ $count -lt "$jobs" ]
 }
 
 # The program that links native files, or nothing.
@@ -102,8 +124,9 @@ native_linker() {
 publish_native() { # PROJECT FOLDER LOG [PROPERTY...]
     local project=$1 folder=$2 log=$3
     shift 3
-    building dotnet publish "$root/$project" -c Release --ucr -nologo -v q --artifacts-path "$root/artifacts/native" \
-        -p:PublishAot=true -p:TrimmerSingleWarn=false "-p:CppCompilerAndLinker=$(native_linker)" -o "$folder" "$@" \
+    building native dotnet publish "$root/$project" -c Release --ucr -nologo -v q \
+        --artifacts-path "$root/artifacts/native" -p:PublishAot=true -p:TrimmerSingleWarn=false \
+        "-p:CppCompilerAndLinker=$(native_linker)" -o "$folder" "$@" \
         >"$log" 2>&1 && ! grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$log"
 }
 

@@ -47,7 +47,7 @@ pack() {
         echo '<Target Name="Pack"><MSBuild Projects="@(Library)" Targets="Pack" BuildInParallel="true" /></Target>'
         echo '</Project>'
     } >"$work/all.proj"
-    (cd "$folder" && building dotnet pack "$work/all.proj" -c Release -nologo -v q -o "$output" "$@") \
+    (cd "$folder" && building tree dotnet pack "$work/all.proj" -c Release -nologo -v q -o "$output" "$@") \
         >"$work/pack.log" 2>&1 && return
     sed 's/^/    /' "$work/pack.log" >&2
     return 1

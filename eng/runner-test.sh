@@ -84,6 +84,23 @@ check 'an idle machine has bounds as they are written' 30 "$(NATIVEIPC_SLOWNESS=
 check 'a machine that is four times slower has longer ones' 120 "$(NATIVEIPC_SLOWNESS=4 patient 30)"
 check 'how slow it is now is a number from 1 to 10' yes \
     "$(case $(slowness) in [1-9] | 10) echo yes ;; *) echo no ;; esac)"
+
+# Which steps begin: what runs and waits, what one needs, how many there may be.
+begins() { # JOBS NEEDS RUNNING WAITING
+    local jobs=$1 running=$3 waiting=$4
+    if can_begin "$2" && has_room "$2"; then echo yes; else echo no; fi
+}
+check 'a step that needs nothing begins beside one that needs nothing' yes "$(begins 2 - ' 1:a:none:1 ' ' b c ')"
+check 'a step begins when what it needs has ended' yes "$(begins 2 a,b ' 1:c:none:1 ' ' d ')"
+check 'a step waits for what it needs to end' no "$(begins 2 a,b ' 1:b:none:1 ' ' d ')"
+check 'a step waits for what it needs to begin' no "$(begins 2 a,b ' 1:c:none:1 ' ' b d ')"
+check 'no more steps run than may' no "$(begins 2 - ' 1:a:none:1 2:b:none:2 ' ' c ')"
+check 'a step of Wine begins beside them' yes "$(begins 2 a,+wine ' 1:b:none:1 2:c:none:2 ' ' d ')"
+check 'a step of Wine takes no place of theirs' yes "$(begins 2 - ' 1:b:none:1 2:c:+wine:2 ' ' d ')"
+check 'a step of Wine waits for another' no "$(begins 2 +wine ' 1:a:+wine:1 ' ' b ')"
+check 'with one job a step of Wine runs alone' no "$(begins 1 +wine ' 1:a:none:1 ' ' b ')"
+check 'with one job nothing runs beside a step of Wine' no "$(begins 1 - ' 1:a:+wine:1 ' ' b ')"
+
 for words in '--jobs 0' '--no-such-option' \
     '--repeat' '--repeat 0 unit' '--repeat x unit' '--repeat 2' '--repeat 2 no-such-step'; do
     # shellcheck disable=SC2086 # words of a command line

@@ -12,7 +12,7 @@ out=${1:-$root/artifacts/packages}
 build=$root/artifacts/native
 rm -rf "$build/publish/NativeIpc.Tool"
 pack() {
-    building dotnet pack "$root/src/NativeIpc.Tool" -c Release -nologo -v q --artifacts-path "$build" -o "$out" \
+    building native dotnet pack "$root/src/NativeIpc.Tool" -c Release -nologo -v q --artifacts-path "$build" -o "$out" \
         -p:TrimmerSingleWarn=false "$@"
 }
 

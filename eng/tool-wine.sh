@@ -29,8 +29,8 @@ done
 # Self-contained, and in the artifacts folder of the other programs for Windows, for the reasons in wine-publish.sh.
 rm -rf "$out"
 mkdir -p "$out"
-if ! building dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-contained true -nologo -v q \
-    --artifacts-path "$root/artifacts/win-x64-build" -o "$out/bin" >"$out/publish.log" 2>&1; then
+if ! building windows dotnet publish "$root/src/NativeIpc.Tool" -c Release -r win-x64 --self-contained true -nologo \
+    -v q --artifacts-path "$root/artifacts/win-x64-build" -o "$out/bin" >"$out/publish.log" 2>&1; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail 'published for Windows' "see $out/publish.log"
     exit 1

@@ -16,7 +16,7 @@ for project; do
     # Self-contained, since there is no .NET in a Wine prefix: the runtime pack comes from NuGet, and all programs share
     # one copy of it. Its own artifacts folder: a restore for win-x64 in obj/ would make each build for this machine
     # restore again.
-    building dotnet publish "$folder" -nologo -v q -c Release -r win-x64 --self-contained true \
+    building windows dotnet publish "$folder" -nologo -v q -c Release -r win-x64 --self-contained true \
         --artifacts-path "$PWD/artifacts/win-x64-build" -o "$out" -p:DebugType=embedded
 done
 
