@@ -11,7 +11,7 @@ namespace NativeIpc.Guides;
 /// each row compile and run.</summary>
 public partial class FromWindowsTests(ITestOutputHelper log)
 {
-    private const string Page = "from-windows.md";
+    private const string Page = "guides/from-windows.md";
 
     private static readonly Type[] s_types =
         [typeof(WaitHandle), typeof(Semaphore), typeof(Mutex), typeof(EventWaitHandle), typeof(MemoryMappedFile)];
@@ -108,7 +108,7 @@ public partial class FromWindowsTests(ITestOutputHelper log)
     private static IEnumerable<Row> Rows()
     {
         string with = "", without = "";
-        foreach (string line in File.ReadLines(Path.Combine(Place.Guides, Page)))
+        foreach (string line in File.ReadLines(Path.Combine(Place.Documents, Page)))
         {
             if (line.StartsWith("### ", StringComparison.Ordinal)) with = without = "";
             string[] cells = line.Split('|');

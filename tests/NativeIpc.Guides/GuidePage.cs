@@ -28,22 +28,29 @@ internal sealed record GuideSection(string Title, IReadOnlyList<GuideBlock> Bloc
     internal bool IsRun => Blocks.Any(block => block.Has("run") || block.Has("terminal"));
 }
 
-/// <summary>A page of docs/guides.</summary>
+/// <summary>A page of a folder in docs whose programs are run. Its name is its path from docs:
+/// "guides/qt.md".</summary>
 internal static class GuidePage
 {
     /// <summary>Languages whose blocks must be programs that are run, so that none can rot.</summary>
     private static readonly HashSet<string> s_programs = ["csharp", "c", "cpp", "python", "perl", "php", "console"];
 
-    internal static IEnumerable<string> All
-        => Directory.EnumerateFiles(Place.Guides, "*.md").Select(path => Path.GetFileName(path))
-            .Where(name => name != "README.md").Order(StringComparer.Ordinal);
+    internal static IEnumerable<string> Folders { get; } = ["errors", "guides"];
+
+    internal static IEnumerable<string> All => Folders.SelectMany(Of);
+
+    internal static IEnumerable<string> Of(string folder)
+        => Directory.EnumerateFiles(Path.Combine(Place.Documents, folder), "*.md")
+            .Select(path => $"{folder}/{Path.GetFileName(path)}")
+            .Where(name => name != "guides/README.md") // it shows how pages are written
+            .Order(StringComparer.Ordinal);
 
     internal static IReadOnlyList<GuideSection> Read(string page)
     {
         var sections = new List<GuideSection>();
         var blocks = new List<GuideBlock>();
         string title = "";
-        string[] lines = File.ReadAllLines(Path.Combine(Place.Guides, page));
+        string[] lines = File.ReadAllLines(Path.Combine(Place.Documents, page));
         for (int i = 0; i < lines.Length; i++)
         {
             if (lines[i].StartsWith("## ", StringComparison.Ordinal))

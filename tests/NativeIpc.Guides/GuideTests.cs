@@ -3,8 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Guides;
 
-/// <summary>The pages of docs/guides keep what they promise: each of their programs is built and run, and prints what
-/// the page shows.</summary>
+/// <summary>The pages of docs/guides and docs/errors keep what they promise: each of their programs is built and run,
+/// and prints what the page shows.</summary>
 public partial class GuideTests(ITestOutputHelper log)
 {
     public static TheoryData<string, string, string> Sections
@@ -38,20 +38,25 @@ public partial class GuideTests(ITestOutputHelper log)
         run.Run();
     }
 
-    [Fact]
-    public void Index_leads_to_every_page_and_no_link_leads_nowhere()
+    [Theory]
+    [InlineData("errors")]
+    [InlineData("guides")]
+    public void Index_leads_to_every_page_and_no_link_leads_nowhere(string folder)
     {
-        Assert.Equal(GuidePage.All, Links("README.md").Where(GuidePage.All.Contains).Distinct()
+        Assert.Contains(folder, GuidePage.Folders);
+        string index = $"{folder}/README.md";
+        string[] pages = [.. GuidePage.Of(folder).Where(page => page != index)];
+        Assert.Equal(pages, Links(index).Select(link => $"{folder}/{link}").Where(pages.Contains).Distinct()
             .Order(StringComparer.Ordinal));
-        foreach (string page in GuidePage.All.Append("README.md"))
+        foreach (string page in pages.Append(index))
         {
             Assert.All(Links(page), link =>
-                Assert.True(Path.Exists(Path.Combine(Place.Guides, link)), $"{page} leads to {link}"));
+                Assert.True(Path.Exists(Path.Combine(Place.Documents, folder, link)), $"{page} leads to {link}"));
         }
     }
 
     private static IEnumerable<string> Links(string page)
-        => Link().Matches(File.ReadAllText(Path.Combine(Place.Guides, page)))
+        => Link().Matches(File.ReadAllText(Path.Combine(Place.Documents, page)))
         .Select(link => link.Groups[1].Value)
         .Where(link => !link.Contains("://", StringComparison.Ordinal));
 

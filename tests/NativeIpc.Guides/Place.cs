@@ -7,7 +7,7 @@ internal static class Place
 {
     internal static string Repository { get; } = Of("Repository");
 
-    internal static string Guides { get; } = Path.Combine(Repository, "docs", "guides");
+    internal static string Documents { get; } = Path.Combine(Repository, "docs");
 
     internal static string Dotnet { get; } = Of("Dotnet");
 

@@ -1,3 +1,5 @@
+using NativeIpc.Errors;
+
 namespace NativeIpc;
 
 /// <summary>
@@ -30,6 +32,15 @@ public sealed class NativeIpcException : IOException
         : base(message, innerException)
     {
         Operation = "";
+    }
+
+    /// <summary>The address of the page about <see cref="Error"/>: what causes it, how to prove which cause it is, and
+    /// what helps. What was set instead, if anything was.</summary>
+    /// <remarks>The page is that of this version; the same pages are in docs/errors of the sources.</remarks>
+    public override string? HelpLink
+    {
+        get => base.HelpLink ?? ErrorPages.LinkTo(Error);
+        set => base.HelpLink = value;
     }
 
     internal NativeIpcException(NativeIpcError error, string operation, in NativeIpcKey key, int nativeErrorCode,
