@@ -54,7 +54,7 @@ aot                  script 400 build                  eng/aot-smoke.sh
 guides               dotnet 600 peers                  NativeIpc.Guides
 demo                 script 300 build                  eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service
-interop              dotnet 300 peers                  NativeIpc.Interop
+interop              dotnet 300 peers,aot              NativeIpc.Interop
 bench                script 300 build                  eng/bench-test.sh
 faults               script 900 build                  eng/faults.sh
 distributed-lock     dotnet 300 -                      $locks --filter-not-trait Needs=service

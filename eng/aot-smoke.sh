@@ -1,6 +1,6 @@
 #!/bin/bash
 # Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when
-# one failed.
+# one failed. Publishes tests/NativeIpc.Peer as well (artifacts/aot/peer), for the step interop.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # publish_native, run_watched: macOS has no timeout(1)
 out=$root/artifacts/aot
@@ -67,6 +67,14 @@ if [ -s "$work/left" ]; then
     fail "left nothing behind" "$(tr '\n' ' ' <"$work/left")"
 else
     pass "left nothing behind"
+fi
+
+# What the step interop starts beside programs of other runtimes and languages
+if publish_native tests/NativeIpc.Peer "$out/peer" "$out/peer.log"; then
+    pass "the peer of the step interop"
+else
+    sed 's/^/    /' "$out/peer.log" >&2
+    fail "the peer of the step interop" "see $out/peer.log"
 fi
 
 # Options that .NET's generator binds, with the JIT and with native AOT.

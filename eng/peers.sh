@@ -11,6 +11,8 @@
 #                               its command line
 #     trixie/                   Debian 13 with Qt 6.8 and make 4.4, made by debootstrap (as root, or with sudo); its
 #                               programs run with their own loader
+#     dotnet-VERSION/           the runtime of a newer .NET, from NuGet (eng/newer-dotnet.sh); in the index what runs a
+#                               program of this repository on it
 #     peers/make44/make         that make, for the tests of nipc jobserver: Debian 12's knows no FIFO. No line in the
 #                               index, since it shares no object
 #
@@ -197,6 +199,17 @@ make44() {
     echo "PASS peers: make: $("$folder/make" --version | head -n 1)"
 }
 
+# A newer .NET than the SDK's; the same version as in ./platforms.sh.
+newer_dotnet() { # VERSION
+    local home
+    if home=$("$root/eng/newer-dotnet.sh" "$1" 2>>"$log" 9>&-); then
+        report dotnet-11 ok "$("$home/dotnet" --list-runtimes | cut -d ' ' -f 1,2 | head -n 1)" \
+            "$home/dotnet" exec --roll-forward LatestMajor
+    else
+        report dotnet-11 missing "$(tail -n 1 "$log")"
+    fi
+}
+
 multiarch=$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 include=/usr/include/$multiarch
 
@@ -211,6 +224,7 @@ compiled boost libboost-dev "$sources/boost/peer.cpp" g++ -std=c++17 -Wno-unused
 interpreted python python3-sysv-ipc "$sources/python/peer.py" /usr/bin/python3
 interpreted perl perl "$sources/perl/peer.pl" /usr/bin/perl
 interpreted php php-cli "$sources/php/peer.php" php
+newer_dotnet 11.0.0
 
 # Events, through what this repository offers for other languages
 also=$root/include/nativeipc_event.h

@@ -3,17 +3,7 @@
 # forward. No program is built for it.
 . "$(dirname "$0")/lib.sh"
 version=$1
-home=$cache/dotnet-$version
-if [ ! -e "$home/complete" ]; then
-    package Microsoft.NETCore.App.Runtime.linux-x64 "$version"
-    rm -rf "$home"
-    mkdir -p "$home/host/fxr/$version" "$home/shared/Microsoft.NETCore.App"
-    cp "$dotnet/dotnet" "$home/"
-    cp "$package"/runtimes/linux-x64/native/libhostfxr.so "$home/host/fxr/$version/"
-    cp -r "$package/runtimes/linux-x64/native" "$home/shared/Microsoft.NETCore.App/$version"
-    cp "$package"/runtimes/linux-x64/lib/*/* "$home/shared/Microsoft.NETCore.App/$version/"
-    touch "$home/complete"
-fi
+home=$("$root/eng/newer-dotnet.sh" "$version" 2>"$out/dotnet.log") || unable "$(tail -n 1 "$out/dotnet.log")"
 # Other users have to reach it, too.
 rm -rf "$out/home"
 cp -al "$home" "$out/home" 2>/dev/null || cp -a "$home" "$out/home" || exit 1

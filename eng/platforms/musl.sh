@@ -49,7 +49,8 @@ suite unit 200 on_musl "$out/NativeIpc.Tests/NativeIpc.Tests"
 suite posix 900 on_musl "$conformance" -namespace NativeIpc.Conformance.Posix
 suite systemv 900 on_musl "$conformance" -namespace NativeIpc.Conformance.SystemV
 NATIVEIPC_SLOWNESS=${NATIVEIPC_SLOWNESS:-1} "$root/eng/peers.sh" >"$out/results/peers.log" 2>&1
-suite interop 600 on_musl "$out/NativeIpc.Interop/NativeIpc.Interop"
+# Programs of both C libraries together: below.
+suite interop 600 on_musl "$out/NativeIpc.Interop/NativeIpc.Interop" -class- '*.TogetherTests'
 lines together 300 on_musl "$root/eng/platforms/exclusion.py" 10000 "$cache/peers/index.tsv" "$peer" \
     "$(program NativeIpc.Peer)"
 both=(-class '*.Posix.LockTests' -class '*.Posix.CrashTests' -class '*.Posix.DeathPointTests'

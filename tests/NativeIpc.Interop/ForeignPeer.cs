@@ -54,10 +54,20 @@ internal sealed class ForeignPeer : IDisposable
     /// <summary>Starts a process of ours that speaks the same protocol: NATIVEIPC_PEER, or where the build has put
     /// it.</summary>
     internal static ForeignPeer StartOurs()
-        => new(
-            new ProcessStartInfo(Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given
-            : typeof(ForeignPeer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-                .First(data => data.Key == "OurPeer").Value!));
+        => Start([Environment.GetEnvironmentVariable("NATIVEIPC_PEER") is { Length: > 0 } given ? given : OurProgram]);
+
+    /// <summary>Starts a program by the words of its command line.</summary>
+    internal static ForeignPeer Start(IReadOnlyList<string> words)
+        => new(new ProcessStartInfo(words[0], words.Skip(1)));
+
+    /// <summary>Where the build has put ours.</summary>
+    internal static string OurProgram { get; } = Built("OurPeer");
+
+    /// <summary>Ours as a native file, where the step aot has put it.</summary>
+    internal static string OurNativeProgram { get; } = Path.Combine(Built("Artifacts"), "aot/peer/NativeIpc.Peer");
+
+    private static string Built(string what) => typeof(ForeignPeer).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>().First(data => data.Key == what).Value!;
 
     /// <summary>Whether a process was one of the peers of this run.</summary>
     internal static bool WasStarted(int processId) => s_everStarted.ContainsKey(processId);

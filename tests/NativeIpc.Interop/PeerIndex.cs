@@ -16,14 +16,15 @@ internal static class PeerIndex
             "peers",
             "index.tsv");
 
-    // In CI on Linux, where the packages of eng/debian-packages.txt are installed, a peer that is missing is a failure.
-    private static bool MustBeHere => OperatingSystem.IsLinux()
+    /// <summary>In CI on Linux, where the packages of eng/debian-packages.txt are installed, a peer that is missing is
+    /// a failure.</summary>
+    internal static bool MustBeHere => OperatingSystem.IsLinux()
         && string.Equals(Environment.GetEnvironmentVariable("CI"), "true", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The words of the command line that starts a peer; skips or fails the test when there is none.</summary>
     internal static string[] Require(string name)
     {
-        if (WhyMissing(name) is not { } reason) return s_rows.Value[name][3..];
+        if (WhyMissing(name) is not { } reason) return WordsOf(name);
         if (MustBeHere) Assert.Fail(reason);
         Assert.Skip(reason);
         return [];
@@ -36,6 +37,9 @@ internal static class PeerIndex
             ? $"{Path} does not know the peer {name}: run eng/peers.sh."
         : row[1] == "ok" ? null
         : row[2];
+
+    /// <summary>The words of the command line that starts a peer which is there.</summary>
+    internal static string[] WordsOf(string name) => s_rows.Value[name][3..];
 
     /// <summary>The version, or the reason why it is missing.</summary>
     internal static string Describe(string name) => WhyMissing(name) ?? s_rows.Value[name][2];

@@ -23,7 +23,7 @@ using var diagnostics = new Diagnostics();
 using var output = new StreamWriter(StandardStream.Open(1)) { AutoFlush = true, NewLine = "\n" };
 using var input = new StreamReader(StandardStream.Open(0));
 var segments = new SegmentCommands(output);
-var semaphores = new SemaphoreCommands(output);
+var semaphores = new SemaphoreCommands(segments, output);
 var events = new EventCommands(output);
 var any = new AnyCommands(semaphores, segments, events, output);
 var stops = new StopCommands(output, input);
@@ -47,6 +47,9 @@ while (input.ReadLine() is { } line)
                 break;
             case "any":
                 answer = any.Run(words);
+                break;
+            case "platform":
+                answer = $"ok {SystemLine.Read()}";
                 break;
             case "key":
                 answer = KeyCommands.Run(words);

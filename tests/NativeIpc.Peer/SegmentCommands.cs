@@ -125,13 +125,18 @@ internal sealed class SegmentCommands(TextWriter output)
         for (int i = 0; i < times; i++)
         {
             using SharedMemoryLock scope = segment.Lock();
-            segment.Read(offset, bytes);
-            uint value = MemoryMarshal.Read<uint>(bytes) + 1;
-            MemoryMarshal.Write(bytes, value);
-            segment.Write(offset, bytes);
+            Increment(segment, offset, bytes);
         }
 
         return "ok";
+    }
+
+    /// <summary>Adds 1 to a number in three steps, with room for it.</summary>
+    internal static void Increment(SharedMemory segment, long offset, Span<byte> bytes)
+    {
+        segment.Read(offset, bytes);
+        MemoryMarshal.Write(bytes, MemoryMarshal.Read<uint>(bytes) + 1);
+        segment.Write(offset, bytes);
     }
 
     private SharedMemoryOptions Options(Words words)

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace NativeIpc.Peer;
 
-internal sealed class SemaphoreCommands(TextWriter output)
+internal sealed class SemaphoreCommands(SegmentCommands segments, TextWriter output)
 {
     private readonly Dictionary<string, SystemSemaphore> _semaphores = [];
 
@@ -62,6 +62,8 @@ internal sealed class SemaphoreCommands(TextWriter output)
                 }
 
                 return "ok";
+            case "add":
+                return Add(_semaphores[name], segments[words.Next()], words.NextLong(), words.NextInt());
             case "churn":
                 output.WriteLine("acquiring");
                 while (true)
@@ -100,6 +102,21 @@ internal sealed class SemaphoreCommands(TextWriter output)
         }
 
         return semaphore.CreatedNew ? "ok created" : "ok opened";
+    }
+
+    /// <summary>Read, add and write apart from each other, so that sums show it when two have the permit.</summary>
+    private string Add(SystemSemaphore semaphore, SharedMemory segment, long offset, int times)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        output.WriteLine("acquiring");
+        for (int i = 0; i < times; i++)
+        {
+            semaphore.Acquire();
+            SegmentCommands.Increment(segment, offset, bytes);
+            semaphore.Release();
+        }
+
+        return "ok";
     }
 
     private static string Produce(SystemSemaphore semaphore, int times)

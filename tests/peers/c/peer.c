@@ -535,6 +535,28 @@ static void semaphore_command(void) {
     } else if (strcmp(verb, "release") == 0) {
         if (release(semaphore, number) != 0) failed("release");
         else line("ok");
+    } else if (strcmp(verb, "add") == 0 && count > 5) {
+        struct segment *segment = find_segment(words[3], 0);
+        if (segment == NULL) {
+            fail("Usage", "no such segment");
+            return;
+        }
+        volatile uint32_t *counter =
+            (volatile uint32_t *)(void *)(segment->address + (strtoull(words[4], NULL, 10) - segment->from));
+        line("acquiring");
+        for (long i = strtol(words[5], NULL, 10); i > 0; i--) {
+            if (acquire(semaphore, 1) != 0) {
+                failed("acquire");
+                return;
+            }
+            *counter = *counter + 1;
+            /* Whoever undoes the one has to undo the other. */
+            if ((is_posix(semaphore->type) ? release(semaphore, 1) : change(semaphore->id, 1, SEM_UNDO)) != 0) {
+                failed("release");
+                return;
+            }
+        }
+        line("ok");
     } else if (strcmp(verb, "produce") == 0) {
         for (int i = 0; i < number; i++) {
             if (release(semaphore, 1) != 0) {

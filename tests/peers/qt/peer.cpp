@@ -450,6 +450,18 @@ private:
         } else if (verb == QLatin1String("release")) {
             if (at.release(number)) line(QStringLiteral("ok"));
             else fail(kindOf(at.error()), at.errorString());
+        } else if (verb == QLatin1String("add")) {
+            const auto segment = m_segments.find(word(3));
+            if (segment == m_segments.end()) return fail("Usage", QStringLiteral("no such segment"));
+            auto *counter = reinterpret_cast<volatile quint32 *>(
+                static_cast<char *>(segment->second->data()) + word(4).toLongLong());
+            line(QStringLiteral("acquiring"));
+            for (int i = word(5).toInt(); i > 0; i--) {
+                if (!at.acquire()) return fail(kindOf(at.error()), at.errorString());
+                *counter = *counter + 1;
+                if (!at.release()) return fail(kindOf(at.error()), at.errorString());
+            }
+            line(QStringLiteral("ok"));
         } else if (verb == QLatin1String("produce")) {
             for (int i = 0; i < number; i++) {
                 if (!at.release()) return fail(kindOf(at.error()), at.errorString());
