@@ -44,6 +44,7 @@ wine                 wine   400 +wine                  NativeIpc.Windows
 wine-conformance     wine   600 wine,+wine             $suite NativeIpc.Peer -trait Needs=Windows $no_events
 wine-events          wine   400 wine,+wine             $suite NativeIpc.Peer -trait Needs=Windows $events
 wine-tool            script 400 wine,+wine             eng/tool-wine.sh
+platforms            script 600 build,peers,wine       eng/platforms-test.sh
 storm                script 600 +wine                  eng/storm.sh
 machine              dotnet 900 -                      NativeIpc.Machine
 tool                 dotnet 900 tool-aot,peers         NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests

@@ -98,7 +98,7 @@ debian() {
     if [ ${#missing[@]} != 0 ]; then
         { apart chroot "$debian" apt-get -q -o Acquire::Check-Valid-Until=false update &&
             DEBIAN_FRONTEND=noninteractive LC_ALL=C apart chroot "$debian" apt-get -q -y --no-install-recommends \
-                install "${missing[@]}"; } >"$out/apt.log" 2>&1 8>&- ||
+                -o DPkg::Options::=--force-unsafe-io install "${missing[@]}"; } >"$out/apt.log" 2>&1 8>&- ||
             unable "${missing[*]} could not be installed in $debian; see $out/apt.log"
     fi
     exec 8>&-
