@@ -17,6 +17,9 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     // does: a busy machine runs it late.
     private static readonly TimeSpan s_standstill = Patience.Seconds(60), s_longestTurn = Patience.Seconds(240);
 
+    // How often a long run says how far it is.
+    private static readonly TimeSpan s_betweenWords = TimeSpan.FromSeconds(30);
+
     private static readonly string[] s_posixPoints =
     [
         "claim.before", "claim.locked", "claim.noted", "take.before", "take.done", "wait.joined", "wait.woken",
@@ -65,9 +68,19 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         {
             for (int i = 0; i < workers; i++) Start(guardedKey, reportKey, i, reports, "-");
             int done = 0;
+            var watch = Stopwatch.StartNew();
+            TimeSpan nextWord = s_betweenWords;
             // Longer, where chance has met few of one kind so far: a short run on a busy machine
             while (done < kills || (IsOneSided && done < 4 * kills))
             {
+                if (watch.Elapsed >= nextWord)
+                {
+                    nextWord += s_betweenWords;
+                    Console.WriteLine($"storm {type}: after {watch.Elapsed.TotalSeconds:F0} s {done} of {kills} kills, "
+                        + $"{_holders} of holders, {_waiters} of waiters; "
+                        + $"{segment.GetReference<Guarded>(0).Counter} turns");
+                }
+
                 if (!AwaitAll(reports, segment)) return 1;
                 int stopped = Array.FindIndex(_pointOf, point => point != "-");
                 if (stopped >= 0 && PhaseOf(reports, stopped) == Phase.Stopped)
