@@ -63,6 +63,7 @@ extensions           dotnet 300 -                      NativeIpc.Extensions.Test
 named-objects        dotnet 300 -                      $named
 named-objects-wine   wine   400 wine-conformance,+wine $named $named_peers -trait- Needs=Linux
 channels             dotnet 300 -                      NativeIpc.Channels.Tests
+rings                dotnet 300 -                      NativeIpc.Channels.Rings
 analyzers            dotnet 300 -                      NativeIpc.Analyzers.Tests
 conformance-plain    dotnet 600 -                      NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
 conformance-portable dotnet 600 -                      NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable

@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace NativeIpc.Channels.Interop;
+
+/// <summary>The file of a POSIX segment on Linux, and locks of its open file description on single bytes of it, which
+/// the kernel gives back when their holder dies (fcntl(2), F_OFD_SETLK, Linux 3.15).</summary>
+internal static partial class RoleLocks
+{
+    private const int F_OFD_GETLK = 36;
+    private const int F_OFD_SETLK = 37;
+    private const short F_WRLCK = 1;
+    private const short F_UNLCK = 2;
+    private const int O_RDONLY = 0;
+    private const int O_RDWR = 2;
+    private const int O_CLOEXEC = 0x80000;
+    private const int EACCES = 13;
+    private const int EAGAIN = 11;
+    private const int EINTR = 4;
+
+    private static readonly int s_noFollow = RuntimeInformation.ProcessArchitecture == Architecture.Arm64
+        ? 0x8000 : 0x20000;
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Flock
+    {
+        public short l_type;
+        public short l_whence;
+        public long l_start;
+        public long l_len;
+        public int l_pid;
+    }
+
+    /// <summary>Opens the file; null when there is none, or no access.</summary>
+    public static SafeFileHandle? Open(string path, bool isWritable)
+    {
+        // Not by .NET, which takes an flock(2) lock: the core's own locks on the file would meet it.
+        SafeFileHandle file = open(path, (isWritable ? O_RDWR : O_RDONLY) | O_CLOEXEC | s_noFollow);
+        if (!file.IsInvalid) return file;
+        file.Dispose();
+        return null;
+    }
+
+    /// <summary>Takes the lock of a byte, if it is free.</summary>
+    /// <returns>0, or the error number; <see cref="IsTaken"/> says which mean that another one has it.</returns>
+    public static int TryLock(SafeFileHandle file, long at) => Change(file, at, F_WRLCK);
+
+    /// <summary>Gives it back.</summary>
+    public static void Unlock(SafeFileHandle file, long at)
+    {
+        int number = Change(file, at, F_UNLCK);
+        Debug.Assert(number == 0);
+    }
+
+    public static bool IsTaken(int number) => number is EACCES or EAGAIN;
+
+    /// <summary>Whether another open file description has the lock of a byte.</summary>
+    public static bool IsLockedByOther(SafeFileHandle file, long at)
+    {
+        var range = new Flock { l_type = F_WRLCK, l_start = at, l_len = 1 };
+        return fcntl(file, F_OFD_GETLK, ref range) == 0 && range.l_type != F_UNLCK;
+    }
+
+    private static int Change(SafeFileHandle file, long at, short type)
+    {
+        while (true)
+        {
+            var range = new Flock { l_type = type, l_start = at, l_len = 1 };
+            if (fcntl(file, F_OFD_SETLK, ref range) == 0) return 0;
+            int number = Marshal.GetLastPInvokeError();
+            if (number != EINTR) return number;
+        }
+    }
+
+    // Both are variadic, which is harmless on Linux.
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle open(string path, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(SafeFileHandle fd, int command, ref Flock range);
+}

@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+using NativeIpc.Channels.Segments;
+
+namespace NativeIpc.Channels;
+
+public sealed partial class SharedRingReader
+{
+    private PlaceMemory? _place;
+
+    /// <summary>Gives the next message, waiting for it at most for a time, on the monotonic clock.</summary>
+    /// <remarks>Before it sleeps, the call tries for up to 50 µs, if that has paid lately.</remarks>
+    /// <param name="timeout">The longest wait; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
+    /// <param name="message">Its bytes, as by <see cref="TryRead(out ReadOnlySpan{byte})"/>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>False when the time passed, or nothing more comes (<see cref="IsCompleted"/>).</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed, before or meanwhile.</exception>
+    public bool TryRead(TimeSpan timeout, out ReadOnlySpan<byte> message, CancellationToken cancellationToken = default)
+    {
+        var until = new Until(timeout);
+        while (!TryRead(out message))
+        {
+            if (!_bell.Wait(this, until, cancellationToken) || IsCompleted) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Waits without a thread until there is a message.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that says whether there is one; false when nothing more comes
+    /// (<see cref="IsCompleted"/>).</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed, before or meanwhile.</exception>
+#pragma warning disable RS0026 // the other one begins with a timeout, of another type
+    public ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default)
+#pragma warning restore RS0026
+        => WaitToReadAsync(Timeout.InfiniteTimeSpan, cancellationToken);
+
+    /// <summary>Waits without a thread until there is a message, at most for a time.</summary>
+    /// <param name="timeout">The longest wait; zero looks once, <see cref="Timeout.InfiniteTimeSpan"/> waits for
+    /// ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that says whether there is one; false when the time passed, or nothing more comes
+    /// (<see cref="IsCompleted"/>).</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
+    /// 2^31-1 ms.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed, before or meanwhile.</exception>
+#pragma warning disable RS0026 // the other one has no timeout
+    public ValueTask<bool> WaitToReadAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+#pragma warning restore RS0026
+    {
+        var until = new Until(timeout);
+        CheckOpen();
+        return HasMore() ? new ValueTask<bool>(true) : WaitUntilAsync(until, cancellationToken);
+    }
+
+    /// <summary>Gives the messages one after the other, as they come.</summary>
+    /// <param name="cancellationToken">Ends the enumeration.</param>
+    /// <returns>The messages. Each is valid until the next one is asked for, and is released then: in place, so it is
+    /// not copied. The enumeration ends when nothing more comes.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed, before or meanwhile.</exception>
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadAllAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            while (TryReadMemory(out ReadOnlyMemory<byte> message))
+            {
+                yield return message;
+                _place?.Clear();
+                Release();
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
+            if (!await WaitToReadAsync(cancellationToken).ConfigureAwait(false)) yield break;
+        }
+    }
+
+    private async ValueTask<bool> WaitUntilAsync(Until until, CancellationToken cancellationToken)
+    {
+        while (await _bell.WaitAsync(this, until, cancellationToken).ConfigureAwait(false))
+        {
+            CheckOpen();
+            if (HasMore()) return true;
+            if (HasEnded() && !HasMore()) return false;
+        }
+
+        return false;
+    }
+
+    private bool TryReadMemory(out ReadOnlyMemory<byte> memory)
+    {
+        memory = default;
+        if (!TryRead(out ReadOnlySpan<byte> message)) return false;
+        memory = Delivery == SharedRingDelivery.AtMostOnce ? _copy.AsMemory(0, message.Length)
+            : (_place ??= new PlaceMemory()).Set(message);
+        return true;
+    }
+}

@@ -1,0 +1,224 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using NativeIpc.Channels.Interop;
+using NativeIpc.Channels.Segments;
+
+namespace NativeIpc.Channels;
+
+/// <summary>The reader of a ring.</summary>
+/// <remarks>
+/// <para><see cref="TryRead(out ReadOnlySpan{byte})"/> gives the next message, in place; <see cref="Release"/> gives
+/// the room of all that were given back to the writer, in one step. Nothing is allocated, and no system call is made
+/// but to wake a writer that sleeps. What was not released when the reader ends is given to the next one
+/// (<see cref="SharedRingDelivery.AtLeastOnce"/>).</para>
+/// <para>A peer can write into the ring while a message is read in place: one that is not trusted may change what was
+/// looked at. Copy first, then look.</para>
+/// <para>Thread safety: one thread at a time. Only <see cref="Dispose"/> may come from another one, while that one
+/// waits: the wait then ends with <see cref="ObjectDisposedException"/>.</para>
+/// </remarks>
+[SupportedOSPlatform("linux")]
+public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
+{
+    // Why the fast path is not gone
+    private const int Closed = 1, Copies = 2, Fences = 4, Stops = 8;
+
+    private readonly ChannelSegment _segment;
+    private readonly Role _role;
+    private readonly Bell _bell;
+    private readonly byte* _data;
+    private readonly ulong* _headWord;
+    private readonly ulong* _tailWord;
+    private readonly uint* _writerBell;
+    private readonly ulong _capacity;
+    private readonly ulong _mask;
+    private readonly int _longest;
+    private ulong _cursor; // behind what was given
+    private ulong _head; // behind what was released
+    private ulong _tail; // the writer's, as last seen
+    private int _slow;
+    private byte[] _copy = [];
+
+    internal SharedRingReader(ChannelSegment segment, Role role, SharedRingDelivery delivery, bool tookOver)
+    {
+        _segment = segment;
+        _role = role;
+        TookOver = tookOver;
+        Delivery = delivery;
+        _data = segment.Start + ChannelLayout.HeaderSize;
+        _headWord = (ulong*)(segment.Start + ChannelLayout.HeadAt);
+        _tailWord = (ulong*)(segment.Start + ChannelLayout.TailAt);
+        _writerBell = (uint*)(segment.Start + ChannelLayout.WriterBellAt);
+        _capacity = segment.Capacity;
+        _mask = _capacity - 1;
+        _longest = SharedRing.LongestOf(_capacity);
+        _bell = new Bell(segment, ChannelLayout.ReaderBellAt, isShared: false);
+        _slow = (Membarrier.IsRegistered ? 0 : Fences) | (ChannelStop.IsOn ? Stops : 0)
+            | (delivery == SharedRingDelivery.AtMostOnce ? Copies : 0);
+        _cursor = _head = Volatile.Read(ref *_headWord);
+        _tail = Volatile.Read(ref *_tailWord);
+        if (_tail % 8 != 0 || _head % 8 != 0 || _tail - _head > _capacity)
+            throw segment.Damaged($"head {_head}, tail {_tail}");
+
+        // The one before may have been killed before it rang
+        Bell.Ring(segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
+    }
+
+    /// <summary>What a killed reader's successor finds.</summary>
+    public SharedRingDelivery Delivery { get; }
+
+    /// <summary>Whether the reader before this one was killed. With <see cref="SharedRingDelivery.AtLeastOnce"/>, what
+    /// it had not released is given again.</summary>
+    public bool TookOver { get; }
+
+    /// <summary>The longest message, in bytes.</summary>
+    public int LongestMessage => _longest;
+
+    /// <summary>Whether all was given, and the writer has said that nothing more comes
+    /// (<see cref="SharedRingWriter.Complete"/>).</summary>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public bool IsCompleted
+    {
+        get
+        {
+            CheckOpen();
+            return HasEnded() && !HasMore();
+        }
+    }
+
+    /// <summary>Gives the next message, if there is one.</summary>
+    /// <param name="message">Its bytes, in place, until <see cref="Release"/>; or in a copy, until the next one, with
+    /// <see cref="SharedRingDelivery.AtMostOnce"/>. Empty when the result is false.</param>
+    /// <returns>False when there is none now.</returns>
+    /// <exception cref="SharedChannelException">Damaged: nothing that the peer wrote was used.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public bool TryRead(out ReadOnlySpan<byte> message)
+    {
+        ulong cursor = _cursor;
+        if (_slow != 0 || cursor == _tail) return TryReadSlow(out message);
+        ulong place = cursor & _mask;
+        byte* record = _data + place;
+
+        // R1 Race: a peer that does not keep to the layout changes it meanwhile. Safe because: it is read once, and
+        // what was read is checked.
+        ulong word = Volatile.Read(ref *(ulong*)record);
+        ulong length = word & uint.MaxValue;
+        ulong size = (length + 15) & ~7UL;
+        if (word >> 32 != ChannelLayout.MessageKind || size > _tail - cursor || place + size > _capacity
+            || length > (ulong)_longest)
+        {
+            return TryReadSlow(out message);
+        }
+
+        Debug.Assert(place + length + ChannelLayout.RecordHeader <= _capacity);
+        _cursor = cursor + size;
+        message = new ReadOnlySpan<byte>(record + ChannelLayout.RecordHeader, (int)length);
+        return true;
+    }
+
+    /// <summary>Gives the room of all messages that were given back to the writer. Their bytes must not be used after
+    /// that.</summary>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public void Release()
+    {
+        if ((_slow & ~Copies) != 0)
+        {
+            ReleaseSlow();
+            return;
+        }
+
+        _head = _cursor;
+
+        // R2 Race: the writer goes to sleep at this moment. Safe because: it makes a barrier here (Membarrier) between
+        // setting its bell and its last look at the head.
+        Volatile.Write(ref *_headWord, _cursor);
+        if (Volatile.Read(ref *_writerBell) != 0) Ring();
+    }
+
+    /// <summary>Gives the role up. What was given and not released is given to the next reader.</summary>
+    public void Dispose()
+    {
+        if ((Interlocked.Or(ref _slow, Closed) & Closed) != 0) return;
+        _place?.Clear();
+        _role.GiveUp();
+        _bell.Close();
+    }
+
+    bool IAwaiting.HasNews()
+        => Volatile.Read(ref *_tailWord) != _cursor || HasEnded() || (Volatile.Read(ref _slow) & Closed) != 0;
+
+    private void Ring() => Bell.Ring(_segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
+
+    private bool HasEnded() => Volatile.Read(ref _segment.Word(ChannelLayout.EndedAt)) != 0;
+
+    /// <summary>Whether there is something behind the cursor, after a look at the tail if need be.</summary>
+    private bool HasMore()
+    {
+        if (_cursor != _tail) return true;
+        ulong tail = Volatile.Read(ref *_tailWord);
+        if (tail == _cursor) return false;
+        if (tail % 8 != 0 || tail - _head > _capacity || tail - _head < _tail - _head)
+            throw _segment.Damaged($"tail {tail}, which was {_tail}, head {_head}");
+        _tail = tail;
+        return true;
+    }
+
+    private bool TryReadSlow(out ReadOnlySpan<byte> message)
+    {
+        CheckOpen();
+        message = default;
+        while (HasMore())
+        {
+            ulong place = _cursor & _mask;
+            byte* record = _data + place;
+            ulong word = Volatile.Read(ref *(ulong*)record);
+            ulong length = word & uint.MaxValue, kind = word >> 32;
+            ulong size = (length + 15) & ~7UL;
+            ulong rest = _capacity - place;
+            bool isSound = size <= _tail - _cursor && kind switch
+            {
+                ChannelLayout.MessageKind => size <= rest && length <= (ulong)_longest,
+                ChannelLayout.PaddingKind => size == rest && length == rest - ChannelLayout.RecordHeader,
+                _ => false,
+            };
+            if (!isSound)
+                throw _segment.Damaged($"the record at {_cursor} has kind {kind} and length {length}, tail {_tail}");
+            if (kind == ChannelLayout.PaddingKind)
+            {
+                _cursor += size;
+                continue;
+            }
+
+            ChannelStop.At("ring.read.taken");
+            var found = new ReadOnlySpan<byte>(record + ChannelLayout.RecordHeader, (int)length);
+            message = (_slow & Copies) == 0 ? found : Copied(found);
+            _cursor += size;
+            if ((_slow & Copies) != 0) ReleaseSlow();
+            return true;
+        }
+
+        return false;
+    }
+
+    private ReadOnlySpan<byte> Copied(ReadOnlySpan<byte> found)
+    {
+        if (_copy.Length < found.Length)
+            _copy = GC.AllocateUninitializedArray<byte>(Math.Max(found.Length, Math.Min(2 * _copy.Length, _longest)));
+        found.CopyTo(_copy);
+        ChannelStop.At("ring.read.copied");
+        return _copy.AsSpan(0, found.Length);
+    }
+
+    private void ReleaseSlow()
+    {
+        CheckOpen();
+        ChannelStop.At("ring.read.used");
+        _head = _cursor;
+        Volatile.Write(ref *_headWord, _cursor);
+        if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
+        ChannelStop.At("ring.read.released");
+        if (Volatile.Read(ref *_writerBell) != 0) Ring();
+    }
+
+    private void CheckOpen() => ObjectDisposedException.ThrowIf((Volatile.Read(ref _slow) & Closed) != 0, this);
+}

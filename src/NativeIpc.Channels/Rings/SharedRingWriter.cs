@@ -1,0 +1,291 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using NativeIpc.Channels.Interop;
+using NativeIpc.Channels.Segments;
+
+namespace NativeIpc.Channels;
+
+/// <summary>The writer of a ring.</summary>
+/// <remarks>
+/// <para>A message is written by <see cref="TryWrite(ReadOnlySpan{byte})"/>, or in place: <see cref="TryReserve"/>,
+/// fill, <see cref="Commit()"/>. A batch is what was appended (<see cref="TryAppend"/>, <see cref="Append()"/>) until
+/// <see cref="Flush"/>, which shows all of it to the reader in one step. Nothing is allocated, and no system call is
+/// made but to wake a reader that sleeps.</para>
+/// <para>Thread safety: one thread at a time. Only <see cref="Dispose"/> may come from another one, while that one
+/// waits: the wait then ends with <see cref="ObjectDisposedException"/>.</para>
+/// </remarks>
+[SupportedOSPlatform("linux")]
+public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
+{
+    // Why the fast path is not gone
+    private const int Closed = 1, Reserved = 2, Fences = 4, Stops = 8;
+
+    private readonly ChannelSegment _segment;
+    private readonly Role _role;
+    private readonly Bell _bell;
+    private readonly byte* _data;
+    private readonly ulong* _tailWord;
+    private readonly uint* _readerBell;
+    private readonly ulong _capacity;
+    private readonly ulong _mask;
+    private readonly int _longest;
+    private ulong _tail; // behind what was appended
+    private ulong _shown; // behind what the reader may see
+    private ulong _head; // the reader's, as last seen
+    private ulong _wanted; // room that a wait is for
+    private int _reservedLength;
+    private int _slow;
+
+    internal SharedRingWriter(ChannelSegment segment, Role role, bool tookOver)
+    {
+        _segment = segment;
+        _role = role;
+        TookOver = tookOver;
+        _data = segment.Start + ChannelLayout.HeaderSize;
+        _tailWord = (ulong*)(segment.Start + ChannelLayout.TailAt);
+        _readerBell = (uint*)(segment.Start + ChannelLayout.ReaderBellAt);
+        _capacity = segment.Capacity;
+        _mask = _capacity - 1;
+        _longest = SharedRing.LongestOf(_capacity);
+        _bell = new Bell(segment, ChannelLayout.WriterBellAt, isShared: false);
+        _slow = (Membarrier.IsRegistered ? 0 : Fences) | (ChannelStop.IsOn ? Stops : 0);
+
+        // Whole: a killed writer moved it in one step, or not at all
+        _tail = _shown = Volatile.Read(ref *_tailWord);
+        _head = Volatile.Read(ref segment.LongWord(ChannelLayout.HeadAt));
+        if (_tail % 8 != 0 || _head % 8 != 0 || _tail - _head > _capacity)
+            throw segment.Damaged($"head {_head}, tail {_tail}");
+        Volatile.Write(ref segment.Word(ChannelLayout.EndedAt), 0);
+
+        // The one before may have been killed before it rang
+        Bell.Ring(segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
+    }
+
+    /// <summary>Whether the writer before this one was killed. What it had shown is in the ring; what it had not is
+    /// gone.</summary>
+    public bool TookOver { get; }
+
+    /// <summary>The longest message, in bytes.</summary>
+    public int LongestMessage => _longest;
+
+    /// <summary>Writes a message, if there is room.</summary>
+    /// <param name="message">The bytes; none will do.</param>
+    /// <returns>False when there is no room now.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">It is longer than <see cref="LongestMessage"/>.</exception>
+    /// <exception cref="InvalidOperationException">A place is reserved and neither committed nor
+    /// abandoned.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public bool TryWrite(ReadOnlySpan<byte> message)
+    {
+        ulong tail = _tail;
+        ulong place = tail & _mask;
+        ulong next = tail + (((ulong)(uint)message.Length + 15) & ~7UL);
+        if (_slow != 0 || message.Length > _longest || next - _head > _capacity || place + (next - tail) > _capacity)
+            return TryWriteSlow(message);
+        Debug.Assert(place + (ulong)message.Length + ChannelLayout.RecordHeader <= _capacity);
+        byte* record = _data + place;
+        *(ulong*)record = (uint)message.Length | ((ulong)ChannelLayout.MessageKind << 32);
+        message.CopyTo(new Span<byte>(record + ChannelLayout.RecordHeader, message.Length));
+        _tail = _shown = next;
+
+        // R1 Race: the reader goes to sleep at this moment. Safe because: it makes a barrier here (Membarrier) between
+        // setting its bell and its last look at the tail.
+        Volatile.Write(ref *_tailWord, next);
+        if (Volatile.Read(ref *_readerBell) != 0) Ring();
+        return true;
+    }
+
+    /// <summary>Reserves a place in the ring, to be filled there, if there is room.</summary>
+    /// <param name="length">How many bytes; <see cref="Commit(int)"/> may take fewer.</param>
+    /// <param name="place">The bytes, with whatever was there before; until the commit. Empty when the result is
+    /// false.</param>
+    /// <returns>False when there is no room now.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or over
+    /// <see cref="LongestMessage"/>.</exception>
+    /// <exception cref="InvalidOperationException">A place is reserved already.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public bool TryReserve(int length, out Span<byte> place)
+    {
+        CheckFree();
+        CheckLength(length);
+        place = default;
+        if (!TryMakeRoom(length)) return false;
+        ChannelStop.At("ring.write.reserved");
+        _reservedLength = length;
+        _slow |= Reserved;
+        place = new Span<byte>(_data + (_tail & _mask) + ChannelLayout.RecordHeader, length);
+        return true;
+    }
+
+    /// <summary>Ends the reservation and shows its message, and what was appended before, to the reader.</summary>
+    /// <exception cref="InvalidOperationException">Nothing is reserved.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public void Commit() => Commit(_reservedLength);
+
+    /// <summary>Ends the reservation and shows the first bytes of it as a message, and what was appended before, to the
+    /// reader.</summary>
+    /// <param name="length">How many bytes, no more than were reserved.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative or more than was
+    /// reserved.</exception>
+    /// <exception cref="InvalidOperationException">Nothing is reserved.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public void Commit(int length)
+    {
+        Append(length);
+        Flush();
+    }
+
+    /// <summary>Ends the reservation; its message is part of a batch that <see cref="Flush"/> shows.</summary>
+    /// <exception cref="InvalidOperationException">Nothing is reserved.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public void Append() => Append(_reservedLength);
+
+    /// <summary>Ends the reservation; the first bytes of it are a message, part of a batch that <see cref="Flush"/>
+    /// shows.</summary>
+    /// <param name="length">How many bytes, no more than were reserved.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative or more than was
+    /// reserved.</exception>
+    /// <exception cref="InvalidOperationException">Nothing is reserved.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public void Append(int length)
+    {
+        ObjectDisposedException.ThrowIf((_slow & Closed) != 0, this);
+        if ((_slow & Reserved) == 0) throw new InvalidOperationException("Nothing is reserved.");
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)_reservedLength, nameof(length));
+        ChannelStop.At("ring.write.filled");
+        _slow &= ~Reserved;
+        byte* record = _data + (_tail & _mask);
+        *(ulong*)record = (uint)length | ((ulong)ChannelLayout.MessageKind << 32);
+        _tail += ((ulong)(uint)length + 15) & ~7UL;
+        ChannelStop.At("ring.write.appended");
+    }
+
+    /// <summary>Gives the reserved place up; without effect when there is none.</summary>
+    public void Abandon() => _slow &= ~Reserved;
+
+    /// <summary>Adds a message to a batch that <see cref="Flush"/> shows, if there is room.</summary>
+    /// <param name="message">The bytes; none will do.</param>
+    /// <returns>False when there is no room now.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">It is longer than <see cref="LongestMessage"/>.</exception>
+    /// <exception cref="InvalidOperationException">A place is reserved and neither committed nor
+    /// abandoned.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public bool TryAppend(ReadOnlySpan<byte> message)
+    {
+        ulong tail = _tail;
+        ulong place = tail & _mask;
+        ulong next = tail + (((ulong)(uint)message.Length + 15) & ~7UL);
+        if (_slow != 0 || message.Length > _longest || next - _head > _capacity || place + (next - tail) > _capacity)
+            return TryAppendSlow(message);
+        Debug.Assert(place + (ulong)message.Length + ChannelLayout.RecordHeader <= _capacity);
+        byte* record = _data + place;
+        *(ulong*)record = (uint)message.Length | ((ulong)ChannelLayout.MessageKind << 32);
+        message.CopyTo(new Span<byte>(record + ChannelLayout.RecordHeader, message.Length));
+        _tail = next;
+        return true;
+    }
+
+    /// <summary>Shows what was appended to the reader, in one step.</summary>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public void Flush()
+    {
+        ObjectDisposedException.ThrowIf((_slow & Closed) != 0, this);
+        if (_shown == _tail) return;
+        _shown = _tail;
+        Volatile.Write(ref *_tailWord, _tail);
+        if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
+        ChannelStop.At("ring.write.shown");
+        if (Volatile.Read(ref *_readerBell) != 0) Ring();
+        ChannelStop.At("ring.write.done");
+    }
+
+    /// <summary>Says that nothing more comes: the reader's waits end once it has read all
+    /// (<see cref="SharedRingReader.IsCompleted"/>). The next writer takes that back.</summary>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public void Complete()
+    {
+        Flush();
+        Volatile.Write(ref _segment.Word(ChannelLayout.EndedAt), 1);
+        Bell.Ring(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
+    }
+
+    /// <summary>Gives the role up. What was appended and not flushed is gone.</summary>
+    public void Dispose()
+    {
+        if ((Interlocked.Or(ref _slow, Closed) & Closed) != 0) return;
+        _role.GiveUp();
+        _bell.Close();
+    }
+
+    bool IAwaiting.HasNews()
+    {
+        ulong head = Volatile.Read(ref _segment.LongWord(ChannelLayout.HeadAt));
+        return (head != _head && (_tail + _wanted - head <= _capacity || !IsPossible(head)))
+            || (Volatile.Read(ref _slow) & Closed) != 0;
+    }
+
+    private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
+
+    private bool TryWriteSlow(ReadOnlySpan<byte> message)
+    {
+        if (!TryAppendSlow(message)) return false;
+        Flush();
+        return true;
+    }
+
+    private bool TryAppendSlow(ReadOnlySpan<byte> message)
+    {
+        if (!TryReserve(message.Length, out Span<byte> place)) return false;
+        message.CopyTo(place);
+        Append();
+        return true;
+    }
+
+    /// <summary>Makes the tail a place where so many bytes fit in one piece; false when there is no room.</summary>
+    private bool TryMakeRoom(int length)
+    {
+        ulong size = ((ulong)(uint)length + 15) & ~7UL;
+        ulong rest = _capacity - (_tail & _mask);
+        ulong wanted = size <= rest ? size : rest + size;
+        Debug.Assert(wanted <= _capacity);
+        if (_tail + wanted - _head > _capacity)
+        {
+            ulong head = Volatile.Read(ref _segment.LongWord(ChannelLayout.HeadAt));
+            if (!IsPossible(head)) throw _segment.Damaged($"head {head}, which was {_head}, tail {_shown}");
+            _head = head;
+            if (_tail + wanted - head > _capacity)
+            {
+                _wanted = wanted;
+                return false;
+            }
+        }
+
+        if (size > rest)
+        {
+            *(ulong*)(_data + (_tail & _mask)) = (rest - ChannelLayout.RecordHeader)
+                | ((ulong)ChannelLayout.PaddingKind << 32);
+            _tail += rest;
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether a reader that keeps to the layout can have written it.</summary>
+    private bool IsPossible(ulong head) => head % 8 == 0 && head - _head <= _shown - _head;
+
+    private void CheckFree()
+    {
+        ObjectDisposedException.ThrowIf((_slow & Closed) != 0, this);
+        if ((_slow & Reserved) != 0)
+            throw new InvalidOperationException("A place is reserved: commit or abandon it first.");
+    }
+
+    private void CheckLength(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, _longest);
+    }
+}

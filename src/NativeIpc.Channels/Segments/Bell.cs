@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using NativeIpc.Channels.Interop;
+
+namespace NativeIpc.Channels.Segments;
+
+/// <summary>The word on which one side of a channel sleeps, and the use of the segment by that side.</summary>
+/// <param name="segment">The segment, of which a use was begun; it ends with the last one inside here.</param>
+/// <param name="at">Where the word is.</param>
+/// <param name="isShared">Whether others sleep on it, too. Then only the ringer clears it.</param>
+[SupportedOSPlatform("linux")]
+internal sealed class Bell(ChannelSegment segment, int at, bool isShared)
+{
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(5);
+
+    // A wake-up can be missed where no barrier reaches the ringer.
+    private static readonly TimeSpan s_longestWithoutBarrier = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_shortestLook = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_longestLook = TimeSpan.FromMilliseconds(20);
+
+    private SpinHabit _habit;
+    private int _inside = 1; // the owner
+    private bool _isBarrierRefused;
+
+    /// <summary>Waits until there is something.</summary>
+    /// <returns>False when the time has passed.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public bool Wait(IAwaiting user, in Until until, CancellationToken cancellationToken)
+    {
+        Enter();
+        try
+        {
+            if (user.HasNews()) return true;
+            cancellationToken.ThrowIfCancellationRequested();
+            if (until.IsOver) return false;
+            if (_habit.Begins() && Spin(user)) return true;
+            TimeSpan look = s_shortestLook;
+            while (true)
+            {
+                if (TryArm(user, out TimeSpan longest, ref look, out uint expected)) return true;
+                segment.Memory.WaitOnWord(SleepAt, expected, until.Slice(longest), cancellationToken);
+                if (user.HasNews()) return true;
+                if (until.IsOver) return false;
+            }
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>The same without a thread.</summary>
+    public async ValueTask<bool> WaitAsync(IAwaiting user, Until until, CancellationToken cancellationToken)
+    {
+        Enter();
+        try
+        {
+            if (user.HasNews()) return true;
+            cancellationToken.ThrowIfCancellationRequested();
+            if (until.IsOver) return false;
+            TimeSpan look = s_shortestLook;
+            while (true)
+            {
+                if (TryArm(user, out TimeSpan longest, ref look, out uint expected)) return true;
+                await segment.Memory.WaitOnWordAsync(SleepAt, expected, until.Slice(longest), cancellationToken)
+                    .ConfigureAwait(false);
+                if (user.HasNews()) return true;
+                if (until.IsOver) return false;
+            }
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Rings another side's bell, which was not 0.</summary>
+    public static void Ring(ChannelSegment segment, int at, int count, string point)
+    {
+        // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while the word is 1.
+        // R2 Race: another one sets it just before this. Safe because: what it waits for was shown before the bell was
+        // read, so either it sees that after its barrier, or this wakes it, or its sleep does not begin.
+        Volatile.Write(ref segment.Word(at), 0);
+        ChannelStop.At(point);
+        segment.Memory.WakeWord(at, count);
+    }
+
+    /// <summary>Ends the waits of the owner, which says by now that it has news: that it is closed.</summary>
+    public void Close()
+    {
+        if (segment.CanWrite)
+        {
+            Interlocked.MemoryBarrier();
+            Volatile.Write(ref segment.Word(at), 0);
+        }
+
+        segment.Memory.WakeWord(SleepAt, int.MaxValue);
+        Leave();
+    }
+
+    private int SleepAt => segment.CanWrite ? at : ChannelLayout.TailAt;
+
+    private bool Spin(IAwaiting user)
+    {
+        long end = SpinHabit.End();
+        do
+        {
+            for (int i = 0; i < 32; i++)
+            {
+                if (user.HasNews())
+                {
+                    _habit.Paid();
+                    return true;
+                }
+
+                Thread.SpinWait(1);
+            }
+        }
+        while (Stopwatch.GetTimestamp() < end);
+        _habit.DidNotPay();
+        return false;
+    }
+
+    /// <summary>Says that a sleep comes; true when there is something after all.</summary>
+    private bool TryArm(IAwaiting user, out TimeSpan longest, ref TimeSpan look, out uint expected)
+    {
+        if (!segment.CanWrite)
+        {
+            expected = Volatile.Read(ref segment.Word(ChannelLayout.TailAt));
+            longest = look;
+            look = look * 2 < s_longestLook ? look * 2 : s_longestLook;
+            return user.HasNews();
+        }
+
+        expected = 1;
+        Volatile.Write(ref segment.Word(at), 1);
+        ChannelStop.At("bell.armed");
+
+        // R3 Race: the other side shows something and reads the bell before the store of 1 is seen. Safe because: the
+        // barrier is made in its process, too: the look after it sees what was shown, or the other side sees the 1.
+        if (!_isBarrierRefused && !Membarrier.TryBarrier()) _isBarrierRefused = true;
+        longest = _isBarrierRefused ? s_longestWithoutBarrier : s_longest;
+        if (!user.HasNews()) return false;
+        if (!isShared) Volatile.Write(ref segment.Word(at), 0);
+        return true;
+    }
+
+    private void Enter()
+    {
+        for (int inside = Volatile.Read(ref _inside); inside > 0;)
+        {
+            int seen = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
+            if (seen == inside) return;
+            inside = seen;
+        }
+
+        throw new ObjectDisposedException("SharedChannel");
+    }
+
+    private void Leave()
+    {
+        int inside = Interlocked.Decrement(ref _inside);
+        Debug.Assert(inside >= 0);
+        if (inside == 0) segment.EndUse();
+    }
+}

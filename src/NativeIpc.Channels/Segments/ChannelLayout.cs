@@ -1,0 +1,52 @@
+namespace NativeIpc.Channels.Segments;
+
+/// <summary>Where the words of a channel are: docs/layouts.md, word for word.</summary>
+internal static class ChannelLayout
+{
+    internal const ulong Magic = 0x4E4148434350494E; // NIPCCHAN
+    internal const ushort Version = 1;
+    internal const ushort RingKind = 1;
+    internal const ushort TopicKind = 3;
+    internal const int HeaderSize = 4096;
+
+    internal const int VersionAt = 8;
+    internal const int KindAt = 10;
+    internal const int HeaderSizeAt = 12;
+    internal const int CapacityAt = 16;
+    internal const int SlotSizeAt = 24;
+    internal const int FingerprintAt = 32;
+
+    internal const int TailAt = 128;
+    internal const int EndedAt = 136;
+    internal const int HeadAt = 256;
+    internal const int ReaderBellAt = 384;
+    internal const int WriterBellAt = 512;
+    internal const int WriterNoteAt = 640;
+    internal const int ReaderNoteAt = 768;
+
+    // In a note
+    internal const int TurnAt = 0;
+    internal const int ProcessIdAt = 4;
+    internal const int StartTimeAt = 8;
+    internal const int NamespaceAt = 16;
+    internal const int IsHeldAt = 24;
+
+    // Bytes of the file whose locks are roles: far past any end
+    internal const long MakingByte = 1L << 62;
+    internal const long WriterByte = MakingByte + 1;
+    internal const long ReaderByte = MakingByte + 2;
+
+    // A ring
+    internal const long SmallestCapacity = 4096;
+    internal const long LargestCapacity = 1L << 40;
+    internal const int RecordHeader = 8;
+    internal const uint MessageKind = 1;
+    internal const uint PaddingKind = 2;
+
+    // A topic
+    internal const int SmallestHistory = 2;
+    internal const int LargestHistory = 1 << 20;
+    internal const int SlotHeader = 64;
+    internal const int LengthInSlot = 8;
+    internal const long LargestSlot = 1L << 31;
+}

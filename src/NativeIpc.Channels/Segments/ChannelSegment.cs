@@ -1,0 +1,255 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
+using NativeIpc.Channels.Interop;
+
+namespace NativeIpc.Channels.Segments;
+
+/// <summary>The segment of a channel: its first bytes, and a descriptor of its file for the locks of roles.</summary>
+[SupportedOSPlatform("linux")]
+internal sealed unsafe class ChannelSegment : IDisposable
+{
+    private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(20);
+
+    private readonly SharedMemoryAccessScope _scope;
+    private readonly SafeFileHandle _file;
+    private readonly Lock _gate = new();
+    private int _users = 1; // its own
+    private int _isDisposed;
+
+    private ChannelSegment(SharedMemory memory, SharedMemoryAccessScope scope, SafeFileHandle file)
+    {
+        Memory = memory;
+        _scope = scope;
+        _file = file;
+        Start = (byte*)scope.DangerousGetAddress();
+    }
+
+    public SharedMemory Memory { get; }
+
+    /// <summary>The first byte. It stays mapped as long as a use lasts.</summary>
+    public byte* Start { get; }
+
+    /// <summary>What stands at <see cref="ChannelLayout.CapacityAt"/>, read once and proved to fit.</summary>
+    public ulong Capacity { get; private set; }
+
+    /// <summary>What stands at <see cref="ChannelLayout.SlotSizeAt"/>, read once and proved to fit.</summary>
+    public ulong SlotSize { get; private set; }
+
+    public bool CreatedNew { get; private set; }
+
+    public bool IsDisposed => Volatile.Read(ref _isDisposed) != 0;
+
+    public bool CanWrite => Memory.Access == SharedMemoryAccess.ReadWrite;
+
+    /// <summary>What is to be made.</summary>
+    internal readonly record struct Plan(ushort Kind, ulong Capacity, ulong SlotSize, string Name)
+    {
+        public long Size => ChannelLayout.HeaderSize + (long)(Capacity * Math.Max(1, SlotSize));
+    }
+
+    public static ChannelSegment Create(NativeIpcKey key, in Plan plan, SharedMemoryOptions? options, bool mayExist)
+    {
+        Check(key, plan.Name);
+        SharedMemory memory = mayExist ? SharedMemory.CreateOrOpen(key, plan.Size, options)
+            : SharedMemory.CreateNew(key, plan.Size, options);
+        return Take(memory, plan, options, isMaker: true);
+    }
+
+    public static ChannelSegment Open(NativeIpcKey key, ushort kind, string name, SharedMemoryAccess access,
+        SharedMemoryOptions? options)
+    {
+        Check(key, name);
+        return Take(SharedMemory.OpenExisting(key, access, options), new Plan(kind, 0, 0, name), options,
+            isMaker: false);
+    }
+
+    public static ChannelSegment? TryOpen(NativeIpcKey key, ushort kind, string name, SharedMemoryAccess access,
+        SharedMemoryOptions? options)
+    {
+        Check(key, name);
+        return SharedMemory.TryOpenExisting(key, out SharedMemory? memory, access, options)
+            ? Take(memory, new Plan(kind, 0, 0, name), options, isMaker: false) : null;
+    }
+
+    /// <summary>A word of the segment; what peers write there can be anything.</summary>
+    public ref uint Word(int at) => ref *(uint*)(Start + at);
+
+    public ref ulong LongWord(int at) => ref *(ulong*)(Start + at);
+
+    /// <summary>Keeps the memory mapped; false when it is disposed.</summary>
+    public bool TryBeginUse()
+    {
+        lock (_gate)
+        {
+            if (_users == 0 || IsDisposed) return false;
+            _users++;
+            return true;
+        }
+    }
+
+    public void EndUse()
+    {
+        lock (_gate)
+        {
+            Debug.Assert(_users > 0);
+            if (--_users > 0) return;
+        }
+
+        // The file first: a last one that asks the kernel whether others have it open must not be one itself
+        _file.Dispose();
+        _scope.Dispose();
+        Memory.Dispose();
+    }
+
+    public int TryLock(long at) => RoleLocks.TryLock(_file, at);
+
+    public void Unlock(long at) => RoleLocks.Unlock(_file, at);
+
+    public bool IsLockedByOther(long at) => RoleLocks.IsLockedByOther(_file, at);
+
+    /// <summary>Ends it; the memory stays until the last use has ended.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0) EndUse();
+    }
+
+    public SharedChannelException Damaged(string what)
+        => new(SharedChannelError.Damaged, Memory.Key, $"The channel {Memory.Key} is damaged: {what}. A peer has written "
+            + "what the layout does not allow. End its users, remove it, and make it anew.");
+
+    private static void Check(in NativeIpcKey key, string name)
+    {
+        if (!OperatingSystem.IsLinux() || key.Type != NativeIpcKeyType.PosixRealtime)
+            throw new PlatformNotSupportedException(
+                $"Cannot open the {name} {key}: channels need Linux and a key of the type posix.");
+    }
+
+    private static ChannelSegment Take(SharedMemory memory, in Plan plan, SharedMemoryOptions? options, bool isMaker)
+    {
+        SharedMemoryAccessScope? scope = null;
+        SafeFileHandle? file = null;
+        ChannelSegment? taken = null;
+        try
+        {
+            if (memory.Size < ChannelLayout.HeaderSize) throw OtherContent(memory, plan.Name, "it is too small");
+            scope = memory.BeginAccess();
+            file = OpenFile(memory);
+            taken = new ChannelSegment(memory, scope, file);
+            taken.MakeOrAwait(plan, options?.PeerTimeout ?? TimeSpan.FromSeconds(1), isMaker);
+            taken.ReadHeader(plan);
+            return taken;
+        }
+        catch
+        {
+            if (taken is not null)
+            {
+                taken.Dispose();
+            }
+            else
+            {
+                file?.Dispose();
+                scope?.Dispose();
+                memory.Dispose();
+            }
+
+            throw;
+        }
+    }
+
+    private static SafeFileHandle OpenFile(SharedMemory memory)
+    {
+        string path = "/dev/shm/" + memory.Key.NativeKey.TrimStart('/');
+        SafeFileHandle? file = RoleLocks.Open(path, memory.Access == SharedMemoryAccess.ReadWrite);
+
+        // R1 Race: the name is given to another segment between the mapping and this. Safe because: the core compares
+        // the mapped one with what has the name now, after the file was opened.
+        if (file is not null && !memory.WasReplaced) return file;
+        file?.Dispose();
+        throw new SharedChannelException(SharedChannelError.HalfMade, memory.Key,
+            $"Cannot open the channel {memory.Key}: its segment lost its name meanwhile. Open it again.");
+    }
+
+    private void MakeOrAwait(in Plan plan, TimeSpan patience, bool isMaker)
+    {
+        var until = new Until(patience);
+        bool isLast = false;
+        while (Volatile.Read(ref LongWord(0)) == 0)
+        {
+            if (isMaker && CanWrite)
+            {
+                int number = TryLock(ChannelLayout.MakingByte);
+                if (number == 0)
+                {
+                    Make(plan);
+                    return;
+                }
+
+                if (!RoleLocks.IsTaken(number)) throw Refused(number);
+            }
+
+            if (isLast)
+                throw new SharedChannelException(SharedChannelError.HalfMade, Memory.Key,
+                    $"Cannot open the {plan.Name} {Memory.Key}: it is half made. Its maker was killed at it, is stopped, "
+                        + "or made a segment of its own under this name. Remove it, or make it by CreateOrOpen.");
+            Memory.WaitOnWord(0, 0, until.Slice(s_slice));
+            isLast = until.IsOver;
+        }
+    }
+
+    public NativeIpcKey Key => Memory.Key;
+
+    public IOException Refused(int number)
+        => new SharedChannelException(SharedChannelError.Unknown, Key,
+            $"Cannot take a role of the channel {Key}: fcntl says error {number}. Its file system has no locks of open "
+                + "file descriptions.");
+
+    private void Make(in Plan plan)
+    {
+        try
+        {
+            // R2 Race: another maker was faster. Safe because: the lock is taken; the magic is looked at inside it.
+            if (Volatile.Read(ref LongWord(0)) != 0) return;
+            ChannelStop.At("channel.make.locked");
+            *(ushort*)(Start + ChannelLayout.VersionAt) = ChannelLayout.Version;
+            *(ushort*)(Start + ChannelLayout.KindAt) = plan.Kind;
+            Word(ChannelLayout.HeaderSizeAt) = ChannelLayout.HeaderSize;
+            LongWord(ChannelLayout.CapacityAt) = plan.Capacity;
+            LongWord(ChannelLayout.SlotSizeAt) = plan.SlotSize;
+            ChannelStop.At("channel.make.written");
+            Volatile.Write(ref LongWord(0), ChannelLayout.Magic);
+            CreatedNew = true;
+        }
+        finally
+        {
+            Unlock(ChannelLayout.MakingByte);
+        }
+    }
+
+    private void ReadHeader(in Plan plan)
+    {
+        if (Volatile.Read(ref LongWord(0)) != ChannelLayout.Magic)
+            throw OtherContent(Memory, plan.Name, "its first bytes are not those of a channel");
+        ushort version = *(ushort*)(Start + ChannelLayout.VersionAt), kind = *(ushort*)(Start + ChannelLayout.KindAt);
+        if (version != ChannelLayout.Version || Word(ChannelLayout.HeaderSizeAt) != ChannelLayout.HeaderSize)
+            throw OtherContent(Memory, plan.Name, $"it is of version {version}, not {ChannelLayout.Version}");
+        if (kind != plan.Kind) throw OtherContent(Memory, plan.Name, $"it is of kind {kind}, not {plan.Kind}");
+        ulong capacity = LongWord(ChannelLayout.CapacityAt), slot = LongWord(ChannelLayout.SlotSizeAt);
+        ulong room = (ulong)Memory.Size - ChannelLayout.HeaderSize;
+        bool fits = kind == ChannelLayout.RingKind
+            ? capacity is >= ChannelLayout.SmallestCapacity and <= ChannelLayout.LargestCapacity && slot == 0
+                && capacity <= room
+            : capacity is >= ChannelLayout.SmallestHistory and <= ChannelLayout.LargestHistory
+                && slot is >= 2 * ChannelLayout.SlotHeader and <= ChannelLayout.LargestSlot
+                && slot % ChannelLayout.SlotHeader == 0 && slot <= room / capacity;
+        if (!fits || !ulong.IsPow2(capacity)) throw Damaged("its size does not fit the segment");
+        if (plan.Capacity != 0 && (capacity < plan.Capacity || slot < plan.SlotSize))
+            throw OtherContent(Memory, plan.Name, "it is smaller than was asked for");
+        Capacity = capacity;
+        SlotSize = slot;
+    }
+
+    private static SharedChannelException OtherContent(SharedMemory memory, string name, string why)
+        => new(SharedChannelError.OtherContent, memory.Key, $"Cannot open the {name} {memory.Key}: {why}. Remove it if "
+            + "it is a leftover, or use another name.");
+}

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.Versioning;
+using NativeIpc.Channels.Interop;
+
+namespace NativeIpc.Channels.Segments;
+
+/// <summary>The role of the writer or of the reader of a channel: one lock of the kernel, and a note for
+/// people.</summary>
+[SupportedOSPlatform("linux")]
+internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, string name)
+{
+    // How late the death of a holder is seen by one that waits for the role.
+    private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(50);
+    private static readonly (int ProcessId, ulong StartTime, ulong Namespace) s_own = Own();
+
+    private int _isHeldHere;
+
+    /// <summary>Takes it.</summary>
+    /// <param name="until">Until when to wait for it.</param>
+    /// <param name="wasKilled">Whether the last holder was killed.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>False when another one had it for as long.</returns>
+    public bool TryTake(in Until until, out bool wasKilled, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(segment.IsDisposed, segment);
+            uint turn = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.TurnAt));
+            if (TryTakeOnce(out wasKilled)) return true;
+            if (until.IsOver) return false;
+            segment.Memory.WaitOnWord(noteAt + ChannelLayout.TurnAt, turn, until.Slice(s_slice), cancellationToken);
+        }
+    }
+
+    /// <summary>Gives it up.</summary>
+    public void GiveUp()
+    {
+        Debug.Assert(Volatile.Read(ref _isHeldHere) != 0);
+        Volatile.Write(ref segment.Word(noteAt + ChannelLayout.IsHeldAt), 0);
+        segment.Unlock(lockAt);
+        Volatile.Write(ref _isHeldHere, 0);
+        Interlocked.Increment(ref segment.Word(noteAt + ChannelLayout.TurnAt));
+        segment.Memory.WakeWord(noteAt + ChannelLayout.TurnAt, int.MaxValue);
+    }
+
+    public SharedChannelPeer Look()
+    {
+        if (Volatile.Read(ref _isHeldHere) != 0)
+            return new SharedChannelPeer(SharedChannelPeerState.Living, s_own.ProcessId);
+        bool isHeld = segment.IsLockedByOther(lockAt);
+        bool isNoted = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
+        int processId = NotedProcess(out ulong start);
+        if (!isHeld)
+            return new SharedChannelPeer(
+                isNoted ? SharedChannelPeerState.Killed : SharedChannelPeerState.None, isNoted ? processId : 0);
+        if (!isNoted || processId == 0) return new SharedChannelPeer(SharedChannelPeerState.Living, 0);
+        if (!TryReadProcess(processId.ToString(CultureInfo.InvariantCulture), out char state, out ulong started)
+            || started != start)
+        {
+            return new SharedChannelPeer(SharedChannelPeerState.Living, 0); // on its way out, or the note is garbage
+        }
+
+        return new SharedChannelPeer(
+            state is 'T' or 't' ? SharedChannelPeerState.Stopped : SharedChannelPeerState.Living, processId);
+    }
+
+    /// <summary>Says who has it.</summary>
+    public SharedChannelException Taken()
+    {
+        SharedChannelPeer peer = Look();
+        string who = peer switch
+        {
+            { ProcessId: 0 } => "another process",
+            { State: SharedChannelPeerState.Stopped } => $"process {peer.ProcessId}, which is stopped: continue it "
+                + "(kill -CONT) or end it. Process " + peer.ProcessId,
+            _ => $"process {peer.ProcessId}",
+        };
+        return new SharedChannelException(SharedChannelError.RoleTaken, segment.Key,
+            $"Cannot be the {name} of {segment.Key}: {who} is. There is one at a time.");
+    }
+
+    private bool TryTakeOnce(out bool wasKilled)
+    {
+        wasKilled = false;
+
+        // Two of one instance share the open file description, so the kernel would let both.
+        if (Interlocked.CompareExchange(ref _isHeldHere, 1, 0) != 0) return false;
+        int number = segment.TryLock(lockAt);
+        if (number != 0)
+        {
+            Volatile.Write(ref _isHeldHere, 0);
+            return RoleLocks.IsTaken(number) ? false : throw segment.Refused(number);
+        }
+
+        ChannelStop.At("role.locked");
+        wasKilled = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
+
+        // R1 Race: it is killed among these. Safe because: they are for people; the lock alone says who has the role.
+        segment.Word(noteAt + ChannelLayout.ProcessIdAt) = (uint)s_own.ProcessId;
+        segment.LongWord(noteAt + ChannelLayout.StartTimeAt) = s_own.StartTime;
+        segment.LongWord(noteAt + ChannelLayout.NamespaceAt) = s_own.Namespace;
+        Volatile.Write(ref segment.Word(noteAt + ChannelLayout.IsHeldAt), 1);
+        ChannelStop.At("role.noted");
+        Interlocked.Increment(ref segment.Word(noteAt + ChannelLayout.TurnAt));
+        return true;
+    }
+
+    private int NotedProcess(out ulong start)
+    {
+        start = segment.LongWord(noteAt + ChannelLayout.StartTimeAt);
+        return segment.LongWord(noteAt + ChannelLayout.NamespaceAt) == s_own.Namespace
+            ? (int)segment.Word(noteAt + ChannelLayout.ProcessIdAt) : 0;
+    }
+
+    private static (int ProcessId, ulong StartTime, ulong Namespace) Own()
+    {
+        _ = TryReadProcess("self", out _, out ulong start);
+        string link = new FileInfo("/proc/self/ns/pid").LinkTarget ?? "";
+        int open = link.IndexOf('[', StringComparison.Ordinal);
+        _ = ulong.TryParse(open < 0 ? "" : link.AsSpan(open + 1).TrimEnd(']'), CultureInfo.InvariantCulture,
+            out ulong inode);
+        return (Environment.ProcessId, start, inode);
+    }
+
+    /// <summary>Reads the state and the start time of a process (proc_pid_stat(5)).</summary>
+    private static bool TryReadProcess(string process, out char state, out ulong start)
+    {
+        state = '?';
+        start = 0;
+        try
+        {
+            string text = File.ReadAllText($"/proc/{process}/stat");
+            string[] fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+            state = fields[0][0];
+            return ulong.TryParse(fields[19], CultureInfo.InvariantCulture, out start);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException or ArgumentException
+            or IndexOutOfRangeException)
+        {
+            return false;
+        }
+    }
+}

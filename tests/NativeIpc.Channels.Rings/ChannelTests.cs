@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using System.Reflection;
+using Xunit;
+
+namespace NativeIpc.Channels.Rings;
+
+/// <summary>What the tests share: unique keys, and other processes.</summary>
+public abstract class ChannelTests : IDisposable
+{
+    private readonly List<Process> _peers = [];
+
+    private protected TestNames Names { get; } = new();
+
+    /// <summary>Longer than anything takes here; a wait that needs it has failed.</summary>
+    private protected static TimeSpan Watchdog { get; } = Patience.Seconds(60);
+
+    private protected NativeIpcKey NextKey() => Names.Next(NativeIpcKeyType.PosixRealtime);
+
+    private protected static byte[] Bytes(int length, int seed)
+    {
+        byte[] bytes = new byte[length];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
+
+    /// <summary>Starts the second process; <see cref="Line"/> reads what it says.</summary>
+    private protected Process Peer(params string[] arguments) => Start(Path.Combine(Metadata("PeerFolder"),
+        "NativeIpc.Channels.Peer"), arguments);
+
+    private protected Process Start(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+        };
+        var peer = Process.Start(start)!;
+        _peers.Add(peer);
+        return peer;
+    }
+
+    private protected static string? Line(Process peer)
+    {
+        Task<string?> reading = peer.StandardOutput.ReadLineAsync();
+        Assert.True(reading.Wait(Watchdog), "The peer says nothing.");
+        return reading.Result;
+    }
+
+    private protected static void Ended(Process peer) => Assert.True(peer.WaitForExit(Watchdog), "The peer goes on.");
+
+    private protected static string Metadata(string key)
+        => typeof(ChannelTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(data => data.Key == key).Value!;
+
+    public void Dispose()
+    {
+        foreach (Process peer in _peers)
+        {
+            if (!peer.HasExited) peer.Kill();
+            peer.WaitForExit();
+            peer.Dispose();
+        }
+
+        Names.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

@@ -1,0 +1,343 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace NativeIpc.Channels.Rings;
+
+[NeedsLinux("Channels are there on Linux.")]
+public sealed class RingTests : ChannelTests
+{
+    [Fact]
+    public void Messages_of_every_length_arrive_whole_and_in_order()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        Assert.Equal((4096, 2040, true), (ring.Capacity, ring.LongestMessage, ring.CreatedNew));
+        Assert.False(reader.TryRead(out _));
+        for (int length = 0; length <= writer.LongestMessage; length++)
+        {
+            byte[] sent = Bytes(length, length);
+            Assert.True(writer.TryWrite(sent));
+            Assert.True(reader.TryRead(out ReadOnlySpan<byte> got));
+            Assert.True(got.SequenceEqual(sent));
+            Assert.False(reader.TryRead(out _));
+            reader.Release();
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => writer.TryWrite(new byte[writer.LongestMessage + 1]));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void It_does_what_a_queue_does(int seed)
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader(seed == 3 ? SharedRingDelivery.AtMostOnce : default);
+        var random = new Random(seed);
+        var shown = new Queue<byte[]>();
+        var appended = new Queue<byte[]>();
+        long full = 0, empty = 0;
+        for (int step = 0; step < 200_000; step++)
+        {
+            int length = random.Next(random.Next(10) == 0 ? writer.LongestMessage + 1 : 100);
+            byte[] message = Bytes(length, step);
+            switch (random.Next(6))
+            {
+                case 0:
+                    if (!writer.TryWrite(message))
+                    {
+                        full++;
+                        break;
+                    }
+
+                    Show();
+                    shown.Enqueue(message);
+                    break;
+                case 1:
+                    if (writer.TryAppend(message)) appended.Enqueue(message);
+                    break;
+                case 2:
+                    writer.Flush();
+                    Show();
+                    break;
+                case 3:
+                    if (!writer.TryReserve(length, out Span<byte> place)) break;
+                    message.CopyTo(place);
+                    if (random.Next(4) == 0)
+                    {
+                        writer.Abandon();
+                        break;
+                    }
+
+                    int less = random.Next(length + 1);
+                    writer.Commit(less);
+                    Show();
+                    shown.Enqueue(message[..less]);
+                    break;
+                case 4:
+                    reader.Release();
+                    break;
+                default:
+                    for (int i = random.Next(random.Next(5) == 0 ? 300 : 4); i > 0; i--)
+                    {
+                        if (!reader.TryRead(out ReadOnlySpan<byte> got))
+                        {
+                            empty++;
+                            Assert.Empty(shown);
+                            break;
+                        }
+
+                        Assert.True(got.SequenceEqual(shown.Dequeue()));
+                    }
+
+                    if (random.Next(2) == 0) reader.Release();
+                    break;
+            }
+        }
+
+        Assert.True(full > 100 && empty > 100, $"{full} times full, {empty} times empty.");
+
+        void Show()
+        {
+            while (appended.TryDequeue(out byte[]? one)) shown.Enqueue(one);
+        }
+    }
+
+    [Fact]
+    public void A_batch_is_seen_when_it_is_flushed()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        for (byte i = 0; i < 5; i++) Assert.True(writer.TryAppend([i]));
+        Assert.False(reader.TryRead(out _));
+        writer.Flush();
+        for (byte i = 0; i < 5; i++)
+        {
+            Assert.True(reader.TryRead(out ReadOnlySpan<byte> got));
+            Assert.Equal(i, got[0]);
+        }
+
+        Assert.False(reader.TryRead(out _));
+    }
+
+    [Fact]
+    public void What_was_not_released_is_given_to_the_next_reader_and_what_was_not_flushed_to_nobody()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using (SharedRingWriter writer = ring.OpenWriter())
+        {
+            writer.Write([1]);
+            writer.Write([2]);
+            Assert.True(writer.TryAppend([3]));
+        }
+
+        using (SharedRingReader first = ring.OpenReader())
+        {
+            Assert.True(first.TryRead(out _));
+            first.Release();
+            Assert.True(first.TryRead(out ReadOnlySpan<byte> got));
+            Assert.Equal(2, got[0]);
+        }
+
+        using SharedRingReader second = ring.OpenReader(SharedRingDelivery.AtMostOnce);
+        Assert.True(second.TryRead(out ReadOnlySpan<byte> again));
+        Assert.Equal(2, again[0]);
+        Assert.False(second.TryRead(out _));
+        Assert.False(second.TookOver);
+        second.Dispose();
+        using SharedRingReader third = ring.OpenReader();
+        Assert.False(third.TryRead(out _));
+    }
+
+    [Fact]
+    public void A_role_is_one_instance_s_at_a_time_and_its_holder_is_named()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 4096);
+        using SharedRing other = SharedRing.OpenExisting(key);
+        Assert.Equal(new SharedChannelPeer(SharedChannelPeerState.None, 0), ring.Writer);
+        SharedRingWriter writer = ring.OpenWriter();
+        var self = new SharedChannelPeer(SharedChannelPeerState.Living, Environment.ProcessId);
+        Assert.Equal((self, self), (ring.Writer, other.Writer));
+        SharedChannelException taken = Assert.Throws<SharedChannelException>(other.OpenWriter);
+        Assert.Equal(SharedChannelError.RoleTaken, taken.Error);
+        Assert.Contains($"process {Environment.ProcessId}", taken.Message, StringComparison.Ordinal);
+        Assert.Throws<SharedChannelException>(ring.OpenWriter);
+        Assert.False(other.TryOpenWriter(TimeSpan.FromMilliseconds(20), out _));
+        Task<bool> waiting = Task.Run(() => other.TryOpenWriter(Watchdog, out SharedRingWriter? next)
+            && next is { TookOver: false });
+        writer.Dispose();
+        writer.Dispose();
+        Assert.True(waiting.Result);
+        Assert.Throws<ObjectDisposedException>(() => writer.TryWrite([1]));
+        Assert.Throws<ObjectDisposedException>(() => writer.TryReserve(1, out _));
+        Assert.Throws<ObjectDisposedException>(writer.Flush);
+    }
+
+    [Fact]
+    public void A_wait_ends_with_its_time_its_token_a_message_and_the_end()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        Assert.False(reader.TryRead(TimeSpan.Zero, out _));
+        long start = Stopwatch.GetTimestamp();
+        Assert.False(reader.TryRead(TimeSpan.FromMilliseconds(30), out _));
+        Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(30));
+        using var cancelled = new CancellationTokenSource(20);
+        Assert.Throws<OperationCanceledException>(() => reader.TryRead(Watchdog, out _, cancelled.Token));
+        Task<int> reading = Task.Run(() => reader.TryRead(Watchdog, out ReadOnlySpan<byte> got) ? got[0] : -1);
+        writer.Write([7]);
+        Assert.Equal(7, reading.Result);
+        reading = Task.Run(() => reader.TryRead(Watchdog, out ReadOnlySpan<byte> got) ? got[0] : -1);
+        writer.Complete();
+        Assert.Equal(-1, reading.Result);
+        Assert.True(reader.IsCompleted);
+        reader.Release();
+        while (writer.TryWrite(new byte[1000]))
+        {
+        }
+
+        Assert.False(writer.TryWrite(new byte[1000], TimeSpan.FromMilliseconds(20)));
+        Task<bool> writing = Task.Run(() => writer.TryWrite(new byte[1000], Watchdog));
+        while (reader.TryRead(out _)) reader.Release();
+        Assert.True(writing.Result);
+    }
+
+    [Fact]
+    public async Task Waits_without_a_thread_end_as_others_do()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        Assert.False(await reader.WaitToReadAsync(TimeSpan.FromMilliseconds(20)));
+        using var cancelled = new CancellationTokenSource(20);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.WaitToReadAsync(cancelled.Token));
+        Task<bool> waiting = reader.WaitToReadAsync().AsTask();
+        writer.Write([1]);
+        Assert.True(await waiting);
+        var numbers = new List<int>();
+        Task enumerating = Task.Run(async () =>
+        {
+            await foreach (ReadOnlyMemory<byte> message in reader.ReadAllAsync()) numbers.Add(message.Length);
+        });
+        for (int i = 2; i <= 500; i++) await writer.WriteAsync(new byte[i]);
+        Assert.True(await writer.TryWriteAsync(new byte[501], Watchdog));
+        writer.Complete();
+        await enumerating.WaitAsync(Watchdog);
+        Assert.Equal(Enumerable.Range(1, 501), numbers);
+    }
+
+    [Fact]
+    public async Task Dispose_on_another_thread_ends_a_wait()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        SharedRingReader reader = ring.OpenReader();
+        Task blocked = Task.Run(() => reader.TryRead(Watchdog, out _));
+        reader.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => blocked.WaitAsync(Watchdog));
+        SharedRingReader second = ring.OpenReader();
+        Task pending = second.WaitToReadAsync().AsTask();
+        second.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => pending.WaitAsync(Watchdog));
+        while (writer.TryWrite(new byte[1000]))
+        {
+        }
+
+        Task full = Task.Run(() => writer.Write(new byte[1000]));
+        writer.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => full.WaitAsync(Watchdog));
+    }
+
+    [Fact]
+    public void Writing_and_reading_allocate_nothing()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 65536);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        byte[] message = new byte[64];
+        Pass();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 10_000; i++) Pass();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+
+        void Pass()
+        {
+            for (int i = 0; i < 10; i++) writer.TryAppend(message);
+            writer.Flush();
+            writer.Write(message);
+            writer.TryReserve(64, out _);
+            writer.Commit();
+            while (reader.TryRead(out _)) reader.Release();
+        }
+    }
+
+    [Fact]
+    public void What_is_no_ring_is_refused_and_what_is_half_made_is_finished_by_a_maker()
+    {
+        NativeIpcKey key = NextKey();
+        using (SharedMemory small = SharedMemory.CreateNew(key, 64))
+            Assert.Equal(SharedChannelError.OtherContent, ErrorOf(() => SharedRing.OpenExisting(key)));
+        var hasty = new SharedMemoryOptions { PeerTimeout = TimeSpan.Zero };
+        using (SharedMemory half = SharedMemory.CreateNew(key, 8192))
+        {
+            Assert.Equal(SharedChannelError.HalfMade, ErrorOf(() => SharedRing.OpenExisting(key, hasty)));
+            using (SharedRing made = SharedRing.CreateOrOpen(key, 4096)) Assert.True(made.CreatedNew);
+            using (SharedRing open = SharedRing.CreateOrOpen(key, 4096)) Assert.False(open.CreatedNew);
+            half.Write(8, [9]);
+            Assert.Equal(SharedChannelError.OtherContent, ErrorOf(() => SharedRing.OpenExisting(key)));
+            half.Write(0, [9]);
+            Assert.Equal(SharedChannelError.OtherContent, ErrorOf(() => SharedRing.OpenExisting(key)));
+        }
+
+        Assert.False(SharedRing.TryOpenExisting(key, out _));
+        using SharedRing ring = SharedRing.CreateNew(key, 1);
+        Assert.Throws<NativeIpcException>(() => SharedRing.CreateNew(key, 1));
+        Assert.Throws<NativeIpcException>(() => SharedRing.CreateOrOpen(key, 10_000));
+        Assert.Throws<ArgumentOutOfRangeException>(() => SharedRing.CreateOrOpen(key, 0));
+        Assert.Throws<PlatformNotSupportedException>(
+            () => SharedRing.CreateNew(Names.Next(NativeIpcKeyType.SystemV), 4096));
+    }
+
+    [Theory]
+    [InlineData(4096)]
+    [InlineData(1 << 16)]
+    public void Two_threads_lose_nothing_however_they_sleep(int capacity)
+    {
+        const int Count = 300_000;
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), capacity);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        Task writing = Task.Run(() =>
+        {
+            var random = new Random(1);
+            Span<byte> message = stackalloc byte[300];
+            for (int i = 0; i < Count; i++)
+            {
+                Span<byte> one = message[..random.Next(4, 300)];
+                one.Fill((byte)i);
+                BitConverter.TryWriteBytes(one, i);
+                if (!writer.TryWrite(one, Watchdog)) throw new TimeoutException();
+                if (random.Next(1000) == 0) Thread.Yield();
+            }
+        });
+        for (int i = 0; i < Count; i++)
+        {
+            Assert.True(reader.TryRead(Watchdog, out ReadOnlySpan<byte> got));
+            Assert.Equal(i, BitConverter.ToInt32(got));
+            Assert.False(got[4..].ContainsAnyExcept((byte)i));
+            reader.Release();
+        }
+
+        writing.Wait(Watchdog);
+        Assert.False(reader.TryRead(out _));
+    }
+
+    private static SharedChannelError ErrorOf(Func<IDisposable> open)
+        => Assert.Throws<SharedChannelException>(() => open().Dispose()).Error;
+}
