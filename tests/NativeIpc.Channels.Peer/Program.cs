@@ -9,16 +9,17 @@ using NativeIpc.Channels.Peer;
 // reaches a named point; "-" for none) or by others.
 //   write KEY LEDGER WRITER POINT NTH COUNT         COUNT 0: for ever
 //   read KEY LEDGER POINT NTH once|again
-//   publish KEY LEDGER WRITER POINT NTH COUNT
-//   hold KEY writer|reader                          prints "held", then waits for a line
+//   spread KEY LEDGER WRITER POINT NTH COUNT
+//   send KEY WRITER COUNT, receive KEY, publish KEY WRITER COUNT, follow KEY [read], hold KEY
+//                                                   as tests/peers/channels/peer.c has them
 // LEDGER is a segment of 64-bit words. A writer: word 0 is the number of the message that it is about to show, word 1
 // that of the last it has shown. A reader: word 0 counts the words behind it, each the number of a message.
 string[] words = args;
-string point = words[0] is "write" or "publish" ? words[4] : words[0] == "read" ? words[3] : "-";
+string point = words[0] is "write" or "spread" ? words[4] : words[0] == "read" ? words[3] : "-";
 if (point != "-")
 {
     AppContext.SetSwitch("NativeIpc.StopPoints", true);
-    int left = Number(words[0] is "write" or "publish" ? words[5] : words[4]);
+    int left = Number(words[0] is "write" or "spread" ? words[5] : words[4]);
     Type stops = typeof(SharedRing).Assembly.GetType("NativeIpc.Channels.Segments.ChannelStop", throwOnError: true)!;
     stops.GetProperty("Reached", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, (Action<string>)(at =>
     {
@@ -31,7 +32,11 @@ switch (words[0])
 {
     case "write": Write(); break;
     case "read": Read(); break;
+    case "spread": Spread(); break;
+    case "send": Send(); break;
+    case "receive": Receive(); break;
     case "publish": Publish(); break;
+    case "follow": Follow(); break;
     default: Hold(); break;
 }
 
@@ -102,7 +107,7 @@ void Read()
     }
 }
 
-void Publish()
+void Spread()
 {
     using SharedMemory ledger = SharedMemory.OpenExisting(NativeIpcKey.Parse(words[2], null));
     using SharedTopic topic = SharedTopic.OpenExisting(key);
@@ -128,13 +133,87 @@ void Publish()
     }
 }
 
+void Send()
+{
+    using SharedRing ring = SharedRing.CreateOrOpen(key, 16384);
+    if (!ring.TryOpenWriter(TimeSpan.FromSeconds(30), out SharedRingWriter? writer)) throw new TimeoutException();
+    using (writer)
+    {
+        if (writer.TookOver) Console.WriteLine("took over");
+        Span<byte> message = stackalloc byte[2048];
+        for (ulong number = 1; number <= ulong.Parse(words[3], CultureInfo.InvariantCulture); number++)
+        {
+            Span<byte> one = message[..LengthOf(number)];
+            Message.Fill(one, ulong.Parse(words[2], CultureInfo.InvariantCulture), number);
+            if (number % 3 != 0) writer.Write(one);
+            else while (!writer.TryAppend(one)) writer.Flush();
+        }
+
+        writer.Complete();
+    }
+
+    Console.WriteLine("sent");
+}
+
+void Receive()
+{
+    using SharedRing ring = SharedRing.CreateOrOpen(key, 16384);
+    using SharedRingReader reader = ring.OpenReader();
+    Console.WriteLine("ready");
+    ulong last = 0;
+    while (reader.TryRead(Timeout.InfiniteTimeSpan, out ReadOnlySpan<byte> message))
+    {
+        if (Message.Read(message).Number != ++last) throw new InvalidDataException($"Not {last}.");
+        reader.Release();
+    }
+
+    Console.WriteLine($"received {last}");
+}
+
+void Publish()
+{
+    using SharedTopic topic = SharedTopic.CreateOrOpen(key, 2048, 7);
+    using (SharedTopicWriter writer = topic.OpenWriter())
+    {
+        for (ulong number = 1; number <= ulong.Parse(words[3], CultureInfo.InvariantCulture); number++)
+        {
+            Message.Fill(writer.Reserve(LengthOf(number)), ulong.Parse(words[2], CultureInfo.InvariantCulture), number);
+            writer.Commit();
+        }
+
+        writer.Complete();
+    }
+
+    Console.WriteLine("sent");
+}
+
+void Follow()
+{
+    using SharedTopic topic = words.Length > 2 ? SharedTopic.OpenExisting(key, SharedMemoryAccess.Read)
+        : SharedTopic.CreateOrOpen(key, 2048, 7);
+    using SharedTopicReader reader = topic.OpenReader();
+    Console.WriteLine("ready");
+    byte[] got = new byte[reader.LongestMessage];
+    long given = 0;
+    while (reader.WaitToRead(Timeout.InfiniteTimeSpan))
+    {
+        if (!reader.TryRead(got, out int length)) continue;
+        if (Message.Read(got.AsSpan(0, length)).Number != (ulong)reader.Position) throw new InvalidDataException("Order.");
+        given++;
+    }
+
+    Console.WriteLine($"followed {given} {reader.Missed}");
+}
+
 void Hold()
 {
     using SharedRing ring = SharedRing.OpenExisting(key);
-    using IDisposable role = words[2] == "writer" ? ring.OpenWriter() : ring.OpenReader();
+    using SharedRingWriter writer = ring.OpenWriter();
     Console.WriteLine("held");
     Console.ReadLine();
 }
+
+static int LengthOf(ulong number) => Message.Shortest + (int)(number * 7919 % 1977);
 
 static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 

@@ -34,6 +34,8 @@ public abstract class ChannelTests : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardInput = true,
         };
+        start.Environment["PYTHONPATH"] = Path.Combine(Metadata("Repository"), "interop", "python");
+        start.Environment["PYTHONDONTWRITEBYTECODE"] = "1";
         var peer = Process.Start(start)!;
         _peers.Add(peer);
         return peer;

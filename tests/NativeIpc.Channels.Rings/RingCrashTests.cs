@@ -94,7 +94,7 @@ public sealed class RingCrashTests : ChannelTests
     {
         NativeIpcKey key = NextKey();
         using SharedRing ring = SharedRing.CreateNew(key, 4096);
-        Process peer = Peer("hold", $"{key}", "writer");
+        Process peer = Peer("hold", $"{key}");
         Assert.Equal("held", Line(peer));
         Assert.Equal(new SharedChannelPeer(SharedChannelPeerState.Living, peer.Id), ring.Writer);
         Shell.Run("kill", ["-STOP", $"{peer.Id}"]);

@@ -202,7 +202,7 @@ public sealed class TopicTests : ChannelTests
         {
             string step = s_steps[kill % s_steps.Length];
             ledger.Span.Clear();
-            Process peer = Start("publish", key, ledgerKey, kill, step,
+            Process peer = Start("spread", key, ledgerKey, kill, step,
                 step.StartsWith("role", StringComparison.Ordinal) ? 1 : random.Next(1, 3000));
             while (!peer.HasExited)
             {

@@ -1,0 +1,937 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * nativeipc_channels.h: rings and topics of NativeIpc for C11 and C++11 on Linux (gcc, clang), in one header. A ring
+ * takes messages from one writer to one reader; a topic takes the latest ones from one writer to any number of readers
+ * that never slow it down. NativeIpc's SharedRing and SharedTopic and its Python module meet in the same one under the
+ * same name. What they are made of, byte for byte, and each step: docs/layouts.md of NativeIpc.
+ *
+ *     #define _GNU_SOURCE
+ *     #include "nativeipc_channels.h"
+ *
+ *     nativeipc_channel ring;
+ *     nativeipc_ring_writer writer;
+ *     if (nativeipc_ring_create_or_open(&ring, "/com.example.frames", 1 << 20, 0600) != 0 ||
+ *         nativeipc_ring_open_writer(&ring, &writer, 0) != 0)
+ *         return perror("ring"), 1;
+ *     nativeipc_ring_write(&writer, "hello", 5, -1);
+ *     nativeipc_ring_close_writer(&writer);
+ *     nativeipc_channel_close(&ring);
+ *
+ * Nothing to link. A writer and a reader are of one thread at a time each. Times are in milliseconds; 0 tries once, -1
+ * waits for ever. What fails gives -1 and errno:
+ *     ENOENT, EEXIST      no channel has the name; one has it
+ *     EINVAL              a name that is none, a size that there is not
+ *     EMEDIUMTYPE         what has the name is no such channel, is of another version, or too small
+ *     EAGAIN              there is no room, or no message, now; half made by somebody
+ *     ETIMEDOUT           the time has passed
+ *     ENODATA             nothing more comes: the writer has said so, and all was read
+ *     EBUSY               another one has the role
+ *     EMSGSIZE            a message that is too long; for a copy, a buffer that is too short
+ *     EBADMSG             a control word has a value that no peer writes that keeps to the layout
+ *     EINTR               a signal handler ran while it waited
+ *     EPERM               it belongs to neither this user nor root, so it may be planted
+ *     and what open(2), mmap(2), fcntl(2) say
+ */
+#ifndef NATIVEIPC_CHANNELS_H
+#define NATIVEIPC_CHANNELS_H
+
+#ifndef __linux__
+#error "nativeipc_channels.h is for Linux: it needs futex(2) and locks of open file descriptions."
+#endif
+#ifndef _GNU_SOURCE
+#error "Define _GNU_SOURCE before the first #include (O_TMPFILE, F_OFD_SETLK, syscall)."
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+/* For tests: what a thread does between two steps, where a death may come. */
+#ifndef NATIVEIPC_CHANNELS_STEP
+#define NATIVEIPC_CHANNELS_STEP(name) ((void)0)
+#endif
+
+enum {
+    NATIVEIPC_CHANNEL_HEADER = 4096,
+    NATIVEIPC_CHANNEL_RING = 1,
+    NATIVEIPC_CHANNEL_TOPIC = 3,
+    NATIVEIPC_CHANNEL_VERSION = 1,
+    NATIVEIPC_CHANNEL_RECORD = 8, /* bytes before those of a message in a ring */
+    NATIVEIPC_CHANNEL_SLOT = 64   /* the same in a topic */
+};
+#define NATIVEIPC_CHANNEL_MAGIC UINT64_C(0x4E4148434350494E)
+#define NATIVEIPC_CHANNEL_WRITER_BYTE ((INT64_C(1) << 62) + 1)
+#define NATIVEIPC_CHANNEL_READER_BYTE ((INT64_C(1) << 62) + 2)
+
+/* The first 4,096 bytes, in the byte order of the machine. */
+struct nativeipc_channel_note {
+    uint32_t turn;
+    uint32_t process;
+    uint64_t start_time;
+    uint64_t pid_namespace;
+    uint32_t is_held;
+    uint8_t unused[100];
+};
+struct nativeipc_channel_header {
+    uint64_t magic;
+    uint16_t version;
+    uint16_t kind;
+    uint32_t header_size;
+    uint64_t capacity; /* ring: bytes; topic: slots */
+    uint64_t slot_size;
+    uint64_t fingerprint;
+    uint8_t unused0[88];
+    uint64_t tail; /* topic: number of the latest message */
+    uint32_t ended;
+    uint8_t unused1[116];
+    uint64_t head;
+    uint8_t unused2[120];
+    uint32_t reader_bell;
+    uint8_t unused3[124];
+    uint32_t writer_bell;
+    uint8_t unused4[124];
+    struct nativeipc_channel_note writer_note;
+    struct nativeipc_channel_note reader_note;
+    uint8_t unused5[3200];
+};
+#ifdef __cplusplus
+#define NATIVEIPC_CHANNELS_ASSERT static_assert
+#else
+#define NATIVEIPC_CHANNELS_ASSERT _Static_assert
+#endif
+NATIVEIPC_CHANNELS_ASSERT(sizeof(struct nativeipc_channel_header) == 4096, "the layout");
+NATIVEIPC_CHANNELS_ASSERT(offsetof(struct nativeipc_channel_header, tail) == 128, "the layout");
+NATIVEIPC_CHANNELS_ASSERT(offsetof(struct nativeipc_channel_header, head) == 256, "the layout");
+NATIVEIPC_CHANNELS_ASSERT(offsetof(struct nativeipc_channel_header, reader_bell) == 384, "the layout");
+NATIVEIPC_CHANNELS_ASSERT(offsetof(struct nativeipc_channel_header, writer_bell) == 512, "the layout");
+NATIVEIPC_CHANNELS_ASSERT(offsetof(struct nativeipc_channel_header, writer_note) == 640, "the layout");
+NATIVEIPC_CHANNELS_ASSERT(offsetof(struct nativeipc_channel_header, reader_note) == 768, "the layout");
+
+/* A channel that is open. Its members are read only. */
+typedef struct nativeipc_channel {
+    struct nativeipc_channel_header *header;
+    uint8_t *data;
+    size_t mapped;
+    uint64_t capacity, slot_size;
+    int file;
+    int created;    /* whether this call made it */
+    int can_write;
+    int barriers;   /* whether barriers of sleepers reach this process */
+    int role_taken; /* bit 0: its writer, bit 1: its reader is open here */
+} nativeipc_channel;
+
+typedef struct nativeipc_channel_habit {
+    int skip, penalty;
+} nativeipc_channel_habit;
+
+typedef struct nativeipc_ring_writer {
+    nativeipc_channel *channel;
+    uint64_t tail, shown, head, wanted;
+    size_t reserved;
+    int is_reserved;
+    int took_over; /* whether the writer before was killed */
+    nativeipc_channel_habit habit;
+} nativeipc_ring_writer;
+
+typedef struct nativeipc_ring_reader {
+    nativeipc_channel *channel;
+    uint64_t cursor, head, tail;
+    int took_over; /* whether the reader before was killed */
+    nativeipc_channel_habit habit;
+} nativeipc_ring_reader;
+
+typedef struct nativeipc_topic_writer {
+    nativeipc_channel *channel;
+    uint64_t latest;
+    size_t reserved;
+    int is_reserved;
+    int took_over;
+} nativeipc_topic_writer;
+
+typedef struct nativeipc_topic_reader {
+    nativeipc_channel *channel;
+    uint64_t given;    /* number of the last message that was given or missed */
+    uint64_t missed;   /* how many were overwritten before this reader came to them */
+    uint64_t in_place; /* number of what is read in place; 0: nothing */
+    nativeipc_channel_habit habit;
+} nativeipc_topic_reader;
+
+/* ---- below ---- */
+
+static inline int nativeipc_channel_fail(int number) {
+    errno = number;
+    return -1;
+}
+
+static inline long long nativeipc_channel_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* Until when, in nanoseconds of the monotonic clock; -1: for ever. */
+static inline long long nativeipc_channel_until(int milliseconds) {
+    return milliseconds < 0 ? -1 : nativeipc_channel_now() + milliseconds * 1000000LL;
+}
+
+static inline int nativeipc_channel_is_over(long long until) { return until >= 0 && nativeipc_channel_now() >= until; }
+
+static inline int nativeipc_channel_membarrier(int command) {
+#if defined(SYS_membarrier)
+    return (int)syscall(SYS_membarrier, command, 0, 0);
+#else
+    (void)command;
+    return nativeipc_channel_fail(ENOSYS);
+#endif
+}
+
+/* FUTEX_WAIT (0) for a slice, no longer than until; an error is none. */
+static inline int nativeipc_channel_sleep(uint32_t *word, uint32_t expected, long long slice, long long until) {
+    struct timespec time;
+    if (until >= 0) {
+        long long left = until - nativeipc_channel_now();
+        if (left < slice) slice = left > 0 ? left : 0;
+    }
+    time.tv_sec = (time_t)(slice / 1000000000LL);
+    time.tv_nsec = (long)(slice % 1000000000LL);
+    if (syscall(SYS_futex, word, 0, expected, &time, NULL, 0) != 0 && errno == EINTR) return -1;
+    return 0;
+}
+
+static inline void nativeipc_channel_wake(uint32_t *word, int most) {
+    (void)syscall(SYS_futex, word, 1, most, NULL, NULL, 0);
+}
+
+/* Rings a bell that is not 0. */
+static inline void nativeipc_channel_ring(uint32_t *bell, int most) {
+    __atomic_store_n(bell, 0, __ATOMIC_RELEASE);
+    NATIVEIPC_CHANNELS_STEP("cleared");
+    nativeipc_channel_wake(bell, most);
+}
+
+/* Behind the store of what is shown, before the look at the bell. */
+static inline void nativeipc_channel_order(const nativeipc_channel *channel) {
+    if (channel->barriers) __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    else __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void nativeipc_channel_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("isb");
+#endif
+}
+
+/* Sleeps at a bell until has_news; -1 with ETIMEDOUT or EINTR. */
+static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *bell, int is_shared,
+    nativeipc_channel_habit *habit, int (*has_news)(void *), void *user, int milliseconds) {
+    long long until, look = 1000000LL;
+    if (has_news(user)) return 0;
+    if (milliseconds == 0) return nativeipc_channel_fail(ETIMEDOUT);
+    until = nativeipc_channel_until(milliseconds);
+    if (habit->skip > 0) {
+        habit->skip--;
+    } else if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+        long long end = nativeipc_channel_now() + 50000;
+        do {
+            for (int i = 0; i < 32; i++) {
+                if (has_news(user)) {
+                    habit->penalty = 0;
+                    return 0;
+                }
+                nativeipc_channel_pause();
+            }
+        } while (nativeipc_channel_now() < end);
+        habit->penalty = habit->penalty == 0 ? 1 : habit->penalty >= 512 ? 1024 : habit->penalty * 2;
+        habit->skip = habit->penalty;
+    }
+    for (;;) {
+        uint32_t expected = 1, *at = bell;
+        long long slice = 5000000000LL;
+        if (channel->can_write) {
+            __atomic_store_n(bell, 1, __ATOMIC_RELEASE);
+            NATIVEIPC_CHANNELS_STEP("armed");
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+            if (nativeipc_channel_membarrier(2) != 0) slice = 10000000LL;
+            if (has_news(user)) {
+                if (!is_shared) __atomic_store_n(bell, 0, __ATOMIC_RELEASE);
+                return 0;
+            }
+        } else {
+            uint32_t *low = (uint32_t *)&channel->header->tail;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+            low++;
+#endif
+            at = low;
+            expected = __atomic_load_n(low, __ATOMIC_ACQUIRE);
+            slice = look;
+            look = look * 2 < 20000000LL ? look * 2 : 20000000LL;
+            if (has_news(user)) return 0;
+        }
+        if (nativeipc_channel_sleep(at, expected, slice, until) != 0) return -1;
+        if (has_news(user)) return 0;
+        if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(ETIMEDOUT);
+    }
+}
+
+/* ---- the segment ---- */
+
+static inline int nativeipc_channel_path(const char *name, char *path, size_t size) {
+    while (*name == '/') name++;
+    if (*name == 0 || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return nativeipc_channel_fail(EINVAL);
+    if (strlen(name) > 255) return nativeipc_channel_fail(ENAMETOOLONG);
+    snprintf(path, size, "/dev/shm/%s", name);
+    return 0;
+}
+
+static inline void nativeipc_channel_close(nativeipc_channel *channel) {
+    int kept = errno;
+    if (channel->header != NULL) munmap((void *)channel->header, channel->mapped);
+    if (channel->file >= 0) close(channel->file);
+    channel->header = NULL;
+    channel->file = -1;
+    errno = kept;
+}
+
+/* Maps what is open, and checks each number once. */
+static inline int nativeipc_channel_take(nativeipc_channel *channel, int kind) {
+    struct stat status;
+    void *mapped;
+    uint64_t room, capacity, slot;
+    if (fstat(channel->file, &status) != 0) return -1;
+    if (!S_ISREG(status.st_mode) || status.st_size < NATIVEIPC_CHANNEL_HEADER)
+        return nativeipc_channel_fail(status.st_size == 0 ? EAGAIN : EMEDIUMTYPE);
+    if (status.st_uid != geteuid() && status.st_uid != 0) return nativeipc_channel_fail(EPERM);
+    channel->mapped = (size_t)status.st_size;
+    mapped = mmap(NULL, channel->mapped, channel->can_write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+        channel->file, 0);
+    if (mapped == MAP_FAILED) return -1;
+    channel->header = (struct nativeipc_channel_header *)mapped;
+    channel->data = (uint8_t *)mapped + NATIVEIPC_CHANNEL_HEADER;
+    if (__atomic_load_n(&channel->header->magic, __ATOMIC_ACQUIRE) == 0) return nativeipc_channel_fail(EAGAIN);
+    if (channel->header->magic != NATIVEIPC_CHANNEL_MAGIC || channel->header->version != NATIVEIPC_CHANNEL_VERSION ||
+        channel->header->kind != kind || channel->header->header_size != NATIVEIPC_CHANNEL_HEADER)
+        return nativeipc_channel_fail(EMEDIUMTYPE);
+    capacity = __atomic_load_n(&channel->header->capacity, __ATOMIC_RELAXED);
+    slot = __atomic_load_n(&channel->header->slot_size, __ATOMIC_RELAXED);
+    room = (uint64_t)status.st_size - NATIVEIPC_CHANNEL_HEADER;
+    if ((capacity & (capacity - 1)) != 0) return nativeipc_channel_fail(EBADMSG);
+    if (kind == NATIVEIPC_CHANNEL_RING
+            ? capacity < 4096 || capacity > UINT64_C(1) << 40 || slot != 0 || capacity > room
+            : capacity < 2 || capacity > 1 << 20 || slot < 128 || slot > UINT64_C(1) << 31 || slot % 64 != 0 ||
+                slot > room / capacity)
+        return nativeipc_channel_fail(EBADMSG);
+    channel->capacity = capacity;
+    channel->slot_size = slot;
+    channel->barriers = nativeipc_channel_membarrier(4) == 0;
+    return 0;
+}
+
+static inline int nativeipc_channel_open(nativeipc_channel *channel, const char *name, int kind, int is_reader) {
+    char path[300];
+    memset(channel, 0, sizeof *channel);
+    channel->file = -1;
+    if (nativeipc_channel_path(name, path, sizeof path) != 0) return -1;
+    for (int tries = 0;; tries++) {
+        struct timespec pause = {0, 1000000};
+        channel->can_write = !is_reader;
+        channel->file = open(path, (is_reader ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW);
+        if (channel->file < 0) return -1;
+        if (nativeipc_channel_take(channel, kind) == 0) return 0;
+        nativeipc_channel_close(channel);
+        if (errno != EAGAIN || tries == 1000) return -1;
+        nanosleep(&pause, NULL); /* somebody makes it */
+    }
+}
+
+/* Makes a file whole and gives it its name then, so that nobody meets a half-made one. */
+static inline int nativeipc_channel_make(const char *path, int kind, uint64_t capacity, uint64_t slot, int mode) {
+    struct nativeipc_channel_header header;
+    char from[64];
+    int file, number;
+    off_t size = (off_t)(NATIVEIPC_CHANNEL_HEADER + capacity * (slot != 0 ? slot : 1));
+    file = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file < 0) return -1;
+    memset(&header, 0, sizeof header);
+    header.magic = NATIVEIPC_CHANNEL_MAGIC;
+    header.version = NATIVEIPC_CHANNEL_VERSION;
+    header.kind = (uint16_t)kind;
+    header.header_size = NATIVEIPC_CHANNEL_HEADER;
+    header.capacity = capacity;
+    header.slot_size = slot;
+    number = posix_fallocate(file, 0, size);
+    if (number == 0 && (fchmod(file, (mode_t)mode) != 0 || write(file, &header, sizeof header) != sizeof header))
+        number = errno;
+    if (number == 0) {
+        snprintf(from, sizeof from, "/proc/self/fd/%d", file);
+        if (linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) != 0) number = errno;
+    }
+    close(file);
+    return number == 0 ? 0 : nativeipc_channel_fail(number);
+}
+
+static inline int nativeipc_channel_create(nativeipc_channel *channel, const char *name, int kind, uint64_t capacity,
+    uint64_t slot, int mode, int may_exist) {
+    char path[300];
+    channel->file = -1;
+    channel->header = NULL;
+    if ((mode & ~0777) != 0) return nativeipc_channel_fail(EINVAL);
+    if (nativeipc_channel_path(name, path, sizeof path) != 0) return -1;
+    for (int tries = 0; tries < 100; tries++) {
+        if (may_exist) {
+            if (nativeipc_channel_open(channel, name, kind, 0) == 0) {
+                if (channel->capacity >= capacity && channel->slot_size >= slot) return 0;
+                nativeipc_channel_close(channel);
+                return nativeipc_channel_fail(EMEDIUMTYPE);
+            }
+            if (errno != ENOENT) return -1;
+        }
+        if (nativeipc_channel_make(path, kind, capacity, slot, mode) == 0) {
+            if (nativeipc_channel_open(channel, name, kind, 0) != 0) return -1;
+            channel->created = 1;
+            return 0;
+        }
+        if (errno != EEXIST || !may_exist) return -1;
+    }
+    return -1;
+}
+
+/* Removes the name of a channel; whoever has it open keeps it. */
+static inline int nativeipc_channel_remove(const char *name) {
+    char path[300];
+    return nativeipc_channel_path(name, path, sizeof path) != 0 ? -1 : unlink(path);
+}
+
+static inline uint64_t nativeipc_channel_power(uint64_t number, uint64_t least) {
+    while (least < number) least *= 2;
+    return least;
+}
+
+/* ---- roles ---- */
+
+static inline int nativeipc_channel_lock(int file, int64_t at, short type) {
+    struct flock range;
+    memset(&range, 0, sizeof range);
+    range.l_type = type;
+    range.l_whence = SEEK_SET;
+    range.l_start = (off_t)at;
+    range.l_len = 1;
+    return fcntl(file, F_OFD_SETLK, &range);
+}
+
+static inline int nativeipc_channel_take_role(nativeipc_channel *channel, int role, int milliseconds, int *took_over) {
+    struct nativeipc_channel_note *note = role == 1 ? &channel->header->writer_note : &channel->header->reader_note;
+    int64_t at = role == 1 ? NATIVEIPC_CHANNEL_WRITER_BYTE : NATIVEIPC_CHANNEL_READER_BYTE;
+    long long until = nativeipc_channel_until(milliseconds);
+    FILE *file;
+    struct stat status;
+    if (!channel->can_write) return nativeipc_channel_fail(EACCES);
+    for (;;) {
+        uint32_t turn = __atomic_load_n(&note->turn, __ATOMIC_ACQUIRE);
+        if ((channel->role_taken & role) == 0) {
+            if (nativeipc_channel_lock(channel->file, at, F_WRLCK) == 0) break;
+            if (errno != EAGAIN && errno != EACCES) return -1;
+        }
+        if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(EBUSY);
+        if (nativeipc_channel_sleep(&note->turn, turn, 50000000LL, until) != 0) return -1;
+    }
+    NATIVEIPC_CHANNELS_STEP("locked");
+    channel->role_taken |= role;
+    *took_over = __atomic_load_n(&note->is_held, __ATOMIC_ACQUIRE) != 0;
+    note->process = (uint32_t)getpid();
+    note->start_time = 0;
+    note->pid_namespace = stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
+    if ((file = fopen("/proc/self/stat", "re")) != NULL) {
+        char text[1024], *field = NULL;
+        size_t got = fread(text, 1, sizeof text - 1, file);
+        fclose(file);
+        text[got] = 0;
+        field = strrchr(text, ')');
+        for (int i = 2; field != NULL && i < 22; i++) field = strchr(field + 1, ' ');
+        if (field != NULL) note->start_time = strtoull(field + 1, NULL, 10);
+    }
+    __atomic_store_n(&note->is_held, 1, __ATOMIC_RELEASE);
+    NATIVEIPC_CHANNELS_STEP("noted");
+    __atomic_fetch_add(&note->turn, 1, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static inline void nativeipc_channel_give_up_role(nativeipc_channel *channel, int role) {
+    struct nativeipc_channel_note *note = role == 1 ? &channel->header->writer_note : &channel->header->reader_note;
+    __atomic_store_n(&note->is_held, 0, __ATOMIC_RELEASE);
+    (void)nativeipc_channel_lock(channel->file,
+        role == 1 ? NATIVEIPC_CHANNEL_WRITER_BYTE : NATIVEIPC_CHANNEL_READER_BYTE, F_UNLCK);
+    channel->role_taken &= ~role;
+    __atomic_fetch_add(&note->turn, 1, __ATOMIC_SEQ_CST);
+    nativeipc_channel_wake(&note->turn, INT_MAX);
+}
+
+/* ---- rings ---- */
+
+/* Makes a ring that must not exist yet. The capacity, in bytes, is rounded up to a power of two, 4,096 at least. */
+static inline int nativeipc_ring_create(nativeipc_channel *ring, const char *name, uint64_t capacity, int mode) {
+    if (capacity == 0 || capacity > UINT64_C(1) << 40) return nativeipc_channel_fail(EINVAL);
+    return nativeipc_channel_create(ring, name, NATIVEIPC_CHANNEL_RING, nativeipc_channel_power(capacity, 4096), 0,
+        mode, 0);
+}
+
+/* Opens a ring, or makes it; a larger one that exists is fine. */
+static inline int nativeipc_ring_create_or_open(nativeipc_channel *ring, const char *name, uint64_t capacity,
+    int mode) {
+    if (capacity == 0 || capacity > UINT64_C(1) << 40) return nativeipc_channel_fail(EINVAL);
+    return nativeipc_channel_create(ring, name, NATIVEIPC_CHANNEL_RING, nativeipc_channel_power(capacity, 4096), 0,
+        mode, 1);
+}
+
+static inline int nativeipc_ring_open(nativeipc_channel *ring, const char *name) {
+    return nativeipc_channel_open(ring, name, NATIVEIPC_CHANNEL_RING, 0);
+}
+
+/* The longest message, in bytes. */
+static inline size_t nativeipc_ring_longest(const nativeipc_channel *ring) {
+    uint64_t longest = ring->capacity / 2 - NATIVEIPC_CHANNEL_RECORD;
+    return (size_t)(longest < INT_MAX - 15 ? longest : INT_MAX - 15);
+}
+
+/* Becomes the writer; EBUSY when another one has been it for so long. */
+static inline int nativeipc_ring_open_writer(nativeipc_channel *ring, nativeipc_ring_writer *writer,
+    int milliseconds) {
+    memset(writer, 0, sizeof *writer);
+    writer->channel = ring;
+    if (nativeipc_channel_take_role(ring, 1, milliseconds, &writer->took_over) != 0) return -1;
+    writer->tail = writer->shown = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
+    writer->head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
+    if (writer->tail % 8 != 0 || writer->head % 8 != 0 || writer->tail - writer->head > ring->capacity) {
+        nativeipc_channel_give_up_role(ring, 1);
+        return nativeipc_channel_fail(EBADMSG);
+    }
+    __atomic_store_n(&ring->header->ended, 0, __ATOMIC_RELEASE);
+    nativeipc_channel_ring(&ring->header->reader_bell, 1); /* the one before may have been killed before it rang */
+    return 0;
+}
+
+/* Gives the role up. What was appended and not flushed is gone. */
+static inline void nativeipc_ring_close_writer(nativeipc_ring_writer *writer) {
+    nativeipc_channel_give_up_role(writer->channel, 1);
+}
+
+/* Whether a reader that keeps to the layout can have written it. */
+static inline int nativeipc_ring_is_head(const nativeipc_ring_writer *writer, uint64_t head) {
+    return head % 8 == 0 && head - writer->head <= writer->shown - writer->head;
+}
+
+/* Writes the 8 bytes of a record. */
+static inline void nativeipc_ring_put(uint8_t *record, uint32_t length, uint32_t kind) {
+    uint32_t parts[2];
+    uint64_t word;
+    parts[0] = length;
+    parts[1] = kind;
+    memcpy(&word, parts, sizeof word);
+    __atomic_store_n((uint64_t *)(void *)record, word, __ATOMIC_RELAXED);
+}
+
+/* Gives a place for a message of so many bytes, to be filled; NULL with EAGAIN when there is no room now. */
+static inline void *nativeipc_ring_reserve(nativeipc_ring_writer *writer, size_t length) {
+    nativeipc_channel *ring = writer->channel;
+    uint64_t capacity = ring->capacity, place = writer->tail & (capacity - 1), rest = capacity - place;
+    uint64_t size = ((uint64_t)length + 15) & ~UINT64_C(7), wanted;
+    if (length > nativeipc_ring_longest(ring)) return errno = EMSGSIZE, (void *)NULL;
+    wanted = size <= rest ? size : rest + size;
+    if (writer->tail + wanted - writer->head > capacity) {
+        uint64_t head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
+        if (!nativeipc_ring_is_head(writer, head)) return errno = EBADMSG, (void *)NULL;
+        writer->head = head;
+        writer->wanted = wanted;
+        if (writer->tail + wanted - head > capacity) return errno = EAGAIN, (void *)NULL;
+    }
+    if (size > rest) {
+        nativeipc_ring_put(ring->data + place, (uint32_t)(rest - NATIVEIPC_CHANNEL_RECORD), 2);
+        writer->tail += rest;
+        place = 0;
+    }
+    NATIVEIPC_CHANNELS_STEP("reserved");
+    writer->reserved = length;
+    writer->is_reserved = 1;
+    return ring->data + place + NATIVEIPC_CHANNEL_RECORD;
+}
+
+/* Makes the first bytes of what was reserved a message, part of a batch that nativeipc_ring_flush shows. */
+static inline int nativeipc_ring_append(nativeipc_ring_writer *writer, size_t length) {
+    uint8_t *record = writer->channel->data + (writer->tail & (writer->channel->capacity - 1));
+    if (!writer->is_reserved || length > writer->reserved) return nativeipc_channel_fail(EINVAL);
+    NATIVEIPC_CHANNELS_STEP("filled");
+    writer->is_reserved = 0;
+    nativeipc_ring_put(record, (uint32_t)length, 1);
+    writer->tail += ((uint64_t)length + 15) & ~UINT64_C(7);
+    return 0;
+}
+
+/* Shows what was appended to the reader, in one step. */
+static inline void nativeipc_ring_flush(nativeipc_ring_writer *writer) {
+    nativeipc_channel *ring = writer->channel;
+    if (writer->shown == writer->tail) return;
+    writer->shown = writer->tail;
+    __atomic_store_n(&ring->header->tail, writer->tail, __ATOMIC_RELEASE);
+    NATIVEIPC_CHANNELS_STEP("shown");
+    nativeipc_channel_order(ring);
+    if (__atomic_load_n(&ring->header->reader_bell, __ATOMIC_ACQUIRE) != 0)
+        nativeipc_channel_ring(&ring->header->reader_bell, 1);
+}
+
+static inline int nativeipc_ring_writer_news(void *user) {
+    nativeipc_ring_writer *writer = (nativeipc_ring_writer *)user;
+    uint64_t head = __atomic_load_n(&writer->channel->header->head, __ATOMIC_ACQUIRE);
+    return head != writer->head && (writer->tail + writer->wanted - head <= writer->channel->capacity ||
+                                       !nativeipc_ring_is_head(writer, head));
+}
+
+/* Writes a message, waiting for room. */
+static inline int nativeipc_ring_write(nativeipc_ring_writer *writer, const void *message, size_t length,
+    int milliseconds) {
+    void *place;
+    while ((place = nativeipc_ring_reserve(writer, length)) == NULL) {
+        if (errno != EAGAIN || milliseconds == 0) return -1;
+        nativeipc_ring_flush(writer);
+        if (nativeipc_channel_wait(writer->channel, &writer->channel->header->writer_bell, 0, &writer->habit,
+                nativeipc_ring_writer_news, writer, milliseconds) != 0)
+            return -1;
+    }
+    if (length != 0) memcpy(place, message, length);
+    (void)nativeipc_ring_append(writer, length);
+    nativeipc_ring_flush(writer);
+    return 0;
+}
+
+/* Says that nothing more comes. The next writer takes that back. */
+static inline void nativeipc_ring_complete(nativeipc_ring_writer *writer) {
+    nativeipc_ring_flush(writer);
+    __atomic_store_n(&writer->channel->header->ended, 1, __ATOMIC_RELEASE);
+    nativeipc_channel_ring(&writer->channel->header->reader_bell, 1);
+}
+
+/* Becomes the reader; EBUSY when another one has been it for so long. */
+static inline int nativeipc_ring_open_reader(nativeipc_channel *ring, nativeipc_ring_reader *reader,
+    int milliseconds) {
+    memset(reader, 0, sizeof *reader);
+    reader->channel = ring;
+    if (nativeipc_channel_take_role(ring, 2, milliseconds, &reader->took_over) != 0) return -1;
+    reader->cursor = reader->head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
+    reader->tail = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
+    if (reader->tail % 8 != 0 || reader->head % 8 != 0 || reader->tail - reader->head > ring->capacity) {
+        nativeipc_channel_give_up_role(ring, 2);
+        return nativeipc_channel_fail(EBADMSG);
+    }
+    nativeipc_channel_ring(&ring->header->writer_bell, 1); /* the one before may have been killed before it rang */
+    return 0;
+}
+
+/* Gives the role up. What was given and not released is given to the next reader. */
+static inline void nativeipc_ring_close_reader(nativeipc_ring_reader *reader) {
+    nativeipc_channel_give_up_role(reader->channel, 2);
+}
+
+/* Gives the next message, in place until nativeipc_ring_release; EAGAIN when there is none now, ENODATA when none
+ * comes. */
+static inline int nativeipc_ring_try_read(nativeipc_ring_reader *reader, const void **message, size_t *length) {
+    nativeipc_channel *ring = reader->channel;
+    for (;;) {
+        uint64_t place = reader->cursor & (ring->capacity - 1), word, size, rest = ring->capacity - place;
+        uint32_t parts[2];
+        if (reader->cursor == reader->tail) {
+            uint32_t ended = __atomic_load_n(&ring->header->ended, __ATOMIC_ACQUIRE);
+            uint64_t tail = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
+            if (tail == reader->cursor) return nativeipc_channel_fail(ended != 0 ? ENODATA : EAGAIN);
+            if (tail % 8 != 0 || tail - reader->head > ring->capacity ||
+                tail - reader->head < reader->tail - reader->head)
+                return nativeipc_channel_fail(EBADMSG);
+            reader->tail = tail;
+        }
+        word = __atomic_load_n((uint64_t *)(void *)(ring->data + place), __ATOMIC_RELAXED); /* once, then checked */
+        memcpy(parts, &word, sizeof parts);
+        size = ((uint64_t)parts[0] + 15) & ~UINT64_C(7);
+        if (size > reader->tail - reader->cursor || size > rest ||
+            (parts[1] == 1 ? parts[0] > nativeipc_ring_longest(ring)
+                           : parts[1] != 2 || size != rest || parts[0] != rest - NATIVEIPC_CHANNEL_RECORD))
+            return nativeipc_channel_fail(EBADMSG);
+        reader->cursor += size;
+        if (parts[1] == 2) continue;
+        *message = ring->data + place + NATIVEIPC_CHANNEL_RECORD;
+        *length = parts[0];
+        NATIVEIPC_CHANNELS_STEP("taken");
+        return 0;
+    }
+}
+
+/* Gives the room of all messages that were given back to the writer. */
+static inline void nativeipc_ring_release(nativeipc_ring_reader *reader) {
+    nativeipc_channel *ring = reader->channel;
+    NATIVEIPC_CHANNELS_STEP("used");
+    reader->head = reader->cursor;
+    __atomic_store_n(&ring->header->head, reader->cursor, __ATOMIC_RELEASE);
+    NATIVEIPC_CHANNELS_STEP("released");
+    nativeipc_channel_order(ring);
+    if (__atomic_load_n(&ring->header->writer_bell, __ATOMIC_ACQUIRE) != 0)
+        nativeipc_channel_ring(&ring->header->writer_bell, 1);
+}
+
+static inline int nativeipc_ring_reader_news(void *user) {
+    nativeipc_ring_reader *reader = (nativeipc_ring_reader *)user;
+    return __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE) != reader->cursor ||
+        __atomic_load_n(&reader->channel->header->ended, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* The same, waiting for it. */
+static inline int nativeipc_ring_read(nativeipc_ring_reader *reader, const void **message, size_t *length,
+    int milliseconds) {
+    while (nativeipc_ring_try_read(reader, message, length) != 0) {
+        if (errno != EAGAIN || milliseconds == 0) return -1;
+        if (nativeipc_channel_wait(reader->channel, &reader->channel->header->reader_bell, 0, &reader->habit,
+                nativeipc_ring_reader_news, reader, milliseconds) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- topics ---- */
+
+/* Makes a topic that must not exist yet. longest: bytes of the longest message; history: how many messages back a
+ * reader may be. */
+static inline int nativeipc_topic_create(nativeipc_channel *topic, const char *name, uint32_t longest,
+    uint32_t history, int mode) {
+    if (longest == 0 || longest > (UINT32_C(1) << 31) - 128 || history == 0 || history >= 1 << 20)
+        return nativeipc_channel_fail(EINVAL);
+    return nativeipc_channel_create(topic, name, NATIVEIPC_CHANNEL_TOPIC,
+        nativeipc_channel_power((uint64_t)history + 1, 2), 64 + ((uint64_t)longest + 63) / 64 * 64, mode, 0);
+}
+
+/* Opens a topic, or makes it; one with longer messages or more history is fine. */
+static inline int nativeipc_topic_create_or_open(nativeipc_channel *topic, const char *name, uint32_t longest,
+    uint32_t history, int mode) {
+    if (longest == 0 || longest > (UINT32_C(1) << 31) - 128 || history == 0 || history >= 1 << 20)
+        return nativeipc_channel_fail(EINVAL);
+    return nativeipc_channel_create(topic, name, NATIVEIPC_CHANNEL_TOPIC,
+        nativeipc_channel_power((uint64_t)history + 1, 2), 64 + ((uint64_t)longest + 63) / 64 * 64, mode, 1);
+}
+
+/* is_reader: map it for reading only; it is looked at then, instead of being woken. */
+static inline int nativeipc_topic_open(nativeipc_channel *topic, const char *name, int is_reader) {
+    return nativeipc_channel_open(topic, name, NATIVEIPC_CHANNEL_TOPIC, is_reader);
+}
+
+static inline size_t nativeipc_topic_longest(const nativeipc_channel *topic) {
+    return (size_t)topic->slot_size - NATIVEIPC_CHANNEL_SLOT;
+}
+
+static inline int nativeipc_topic_open_writer(nativeipc_channel *topic, nativeipc_topic_writer *writer,
+    int milliseconds) {
+    memset(writer, 0, sizeof *writer);
+    writer->channel = topic;
+    if (nativeipc_channel_take_role(topic, 1, milliseconds, &writer->took_over) != 0) return -1;
+    writer->latest = __atomic_load_n(&topic->header->tail, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&topic->header->ended, 0, __ATOMIC_RELEASE);
+    nativeipc_channel_ring(&topic->header->reader_bell, INT_MAX);
+    return 0;
+}
+
+static inline void nativeipc_topic_close_writer(nativeipc_topic_writer *writer) {
+    nativeipc_channel_give_up_role(writer->channel, 1);
+}
+
+static inline uint8_t *nativeipc_topic_slot(const nativeipc_channel *topic, uint64_t number) {
+    return topic->data + (number & (topic->capacity - 1)) * topic->slot_size;
+}
+
+/* Gives the place of the next message, to be filled; NULL with EMSGSIZE for one that is too long. */
+static inline void *nativeipc_topic_reserve(nativeipc_topic_writer *writer, size_t length) {
+    uint8_t *slot = nativeipc_topic_slot(writer->channel, writer->latest + 1);
+    if (length > nativeipc_topic_longest(writer->channel)) return errno = EMSGSIZE, (void *)NULL;
+    __atomic_store_n((uint64_t *)(void *)slot, 2 * (writer->latest + 1) - 1, __ATOMIC_RELEASE);
+    NATIVEIPC_CHANNELS_STEP("stamped");
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the stamp, then the bytes */
+    writer->reserved = length;
+    writer->is_reserved = 1;
+    return slot + NATIVEIPC_CHANNEL_SLOT;
+}
+
+/* Shows the first bytes of what was reserved to the readers. */
+static inline int nativeipc_topic_commit(nativeipc_topic_writer *writer, size_t length) {
+    nativeipc_channel *topic = writer->channel;
+    uint8_t *slot = nativeipc_topic_slot(topic, writer->latest + 1);
+    if (!writer->is_reserved || length > writer->reserved) return nativeipc_channel_fail(EINVAL);
+    writer->is_reserved = 0;
+    *(uint32_t *)(void *)(slot + 8) = (uint32_t)length;
+    writer->latest++;
+    __atomic_store_n((uint64_t *)(void *)slot, 2 * writer->latest, __ATOMIC_RELEASE);
+    NATIVEIPC_CHANNELS_STEP("whole");
+    __atomic_store_n(&topic->header->tail, writer->latest, __ATOMIC_RELEASE);
+    NATIVEIPC_CHANNELS_STEP("shown");
+    nativeipc_channel_order(topic);
+    if (__atomic_load_n(&topic->header->reader_bell, __ATOMIC_ACQUIRE) != 0)
+        nativeipc_channel_ring(&topic->header->reader_bell, INT_MAX);
+    return 0;
+}
+
+static inline int nativeipc_topic_write(nativeipc_topic_writer *writer, const void *message, size_t length) {
+    void *place = nativeipc_topic_reserve(writer, length);
+    if (place == NULL) return -1;
+    if (length != 0) memcpy(place, message, length);
+    return nativeipc_topic_commit(writer, length);
+}
+
+static inline void nativeipc_topic_complete(nativeipc_topic_writer *writer) {
+    __atomic_store_n(&writer->channel->header->ended, 1, __ATOMIC_RELEASE);
+    nativeipc_channel_ring(&writer->channel->header->reader_bell, INT_MAX);
+}
+
+/* A reader, of as many as there are, behind the message that is the latest now. Nothing to close. */
+static inline void nativeipc_topic_open_reader(nativeipc_channel *topic, nativeipc_topic_reader *reader) {
+    memset(reader, 0, sizeof *reader);
+    reader->channel = topic;
+    reader->given = __atomic_load_n(&topic->header->tail, __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t nativeipc_topic_oldest(const nativeipc_channel *topic, uint64_t latest) {
+    return latest < topic->capacity ? 1 : latest + 2 - topic->capacity;
+}
+
+/* Goes back to the oldest message that is there. */
+static inline void nativeipc_topic_rewind(nativeipc_topic_reader *reader) {
+    reader->given = nativeipc_topic_oldest(reader->channel,
+                        __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE)) - 1;
+}
+
+static inline int nativeipc_topic_is_whole(const uint8_t *slot, uint64_t number) {
+    return __atomic_load_n((const uint64_t *)(const void *)slot, __ATOMIC_ACQUIRE) == 2 * number;
+}
+
+/* The length of a message that stands there whole: 1; 0 when it was overwritten. */
+static inline int nativeipc_topic_look(nativeipc_topic_reader *reader, uint64_t number, size_t *length) {
+    nativeipc_channel *topic = reader->channel;
+    uint8_t *slot = nativeipc_topic_slot(topic, number);
+    uint32_t there;
+    if (!nativeipc_topic_is_whole(slot, number)) {
+        uint64_t latest = __atomic_load_n(&topic->header->tail, __ATOMIC_ACQUIRE);
+        return number >= nativeipc_topic_oldest(topic, latest) ? nativeipc_channel_fail(EBADMSG) : 0;
+    }
+    there = __atomic_load_n((uint32_t *)(void *)(slot + 8), __ATOMIC_ACQUIRE);
+    if (there > nativeipc_topic_longest(topic)) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        return nativeipc_topic_is_whole(slot, number) ? nativeipc_channel_fail(EBADMSG) : 0;
+    }
+    *length = there;
+    return 1;
+}
+
+/* Finds the next message, and counts those that were missed. */
+static inline int nativeipc_topic_find(nativeipc_topic_reader *reader, uint64_t *number) {
+    nativeipc_channel *topic = reader->channel;
+    uint32_t ended = __atomic_load_n(&topic->header->ended, __ATOMIC_ACQUIRE);
+    uint64_t latest = __atomic_load_n(&topic->header->tail, __ATOMIC_ACQUIRE), oldest;
+    *number = reader->given + 1;
+    if (latest == reader->given) return nativeipc_channel_fail(ended != 0 ? ENODATA : EAGAIN);
+    if (latest < reader->given) return nativeipc_channel_fail(EBADMSG);
+    oldest = nativeipc_topic_oldest(topic, latest);
+    if (*number < oldest) {
+        reader->missed += oldest - *number;
+        reader->given = oldest - 1;
+        *number = oldest;
+    }
+    return 0;
+}
+
+/* A whole copy of a message; 0 when it was overwritten meanwhile, 1 when it was had. */
+static inline int nativeipc_topic_copy(nativeipc_topic_reader *reader, uint64_t number, void *buffer, size_t size,
+    size_t *length) {
+    uint8_t *slot = nativeipc_topic_slot(reader->channel, number);
+    int found = nativeipc_topic_look(reader, number, length);
+    if (found != 1) return found;
+    if (*length <= size) memcpy(buffer, slot + NATIVEIPC_CHANNEL_SLOT, *length);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!nativeipc_topic_is_whole(slot, number)) return 0;
+    return *length <= size ? 1 : nativeipc_channel_fail(EMSGSIZE);
+}
+
+/* Gives a copy of the next message; EAGAIN when there is none now, ENODATA when none comes. */
+static inline int nativeipc_topic_try_read(nativeipc_topic_reader *reader, void *buffer, size_t size, size_t *length) {
+    for (;;) {
+        uint64_t number;
+        int had;
+        if (nativeipc_topic_find(reader, &number) != 0) return -1;
+        had = nativeipc_topic_copy(reader, number, buffer, size, length);
+        if (had < 0) return -1;
+        if (had == 0) continue;
+        reader->given = number;
+        return 0;
+    }
+}
+
+/* Gives a copy of the latest message, if it was not given yet. */
+static inline int nativeipc_topic_try_read_latest(nativeipc_topic_reader *reader, void *buffer, size_t size,
+    size_t *length) {
+    for (;;) {
+        uint64_t number;
+        int had;
+        if (nativeipc_topic_find(reader, &number) != 0) return -1;
+        number = __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE);
+        if (number < reader->given) return nativeipc_channel_fail(EBADMSG);
+        had = nativeipc_topic_copy(reader, number, buffer, size, length);
+        if (had < 0) return -1;
+        if (had == 0) continue;
+        reader->given = number;
+        return 0;
+    }
+}
+
+/* Gives the next message in place, until nativeipc_topic_end_read. */
+static inline int nativeipc_topic_begin_read(nativeipc_topic_reader *reader, const void **message, size_t *length) {
+    for (;;) {
+        uint64_t number;
+        int had;
+        if (nativeipc_topic_find(reader, &number) != 0) return -1;
+        had = nativeipc_topic_look(reader, number, length);
+        if (had < 0) return -1;
+        if (had == 0) continue;
+        reader->given = reader->in_place = number;
+        *message = nativeipc_topic_slot(reader->channel, number) + NATIVEIPC_CHANNEL_SLOT;
+        return 0;
+    }
+}
+
+/* Ends a read in place: 1, or 0 when the message was overwritten meanwhile: what was made of it is to be thrown
+ * away. */
+static inline int nativeipc_topic_end_read(nativeipc_topic_reader *reader) {
+    uint64_t number = reader->in_place;
+    if (number == 0) return nativeipc_channel_fail(EINVAL);
+    reader->in_place = 0;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (nativeipc_topic_is_whole(nativeipc_topic_slot(reader->channel, number), number)) return 1;
+    reader->missed++;
+    return 0;
+}
+
+static inline int nativeipc_topic_news(void *user) {
+    nativeipc_topic_reader *reader = (nativeipc_topic_reader *)user;
+    return __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE) != reader->given ||
+        __atomic_load_n(&reader->channel->header->ended, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Waits until there is a message that was not given yet, or none comes. */
+static inline int nativeipc_topic_wait(nativeipc_topic_reader *reader, int milliseconds) {
+    return nativeipc_channel_wait(reader->channel, &reader->channel->header->reader_bell, 1, &reader->habit,
+        nativeipc_topic_news, reader, milliseconds);
+}
+
+#endif

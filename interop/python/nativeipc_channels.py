@@ -1,0 +1,697 @@
+# SPDX-License-Identifier: MIT
+"""Rings and topics of NativeIpc for Python 3.9 and later on Linux, in one file, without a compiler.
+
+A ring takes messages from one writer to one reader; a topic takes the latest ones from one writer to any number of
+readers that never slow it down. NativeIpc's SharedRing and SharedTopic, C programs with nativeipc_channels.h and this
+module meet in the same one under the same name; docs/layouts.md of NativeIpc says what it is made of.
+
+    from nativeipc_channels import Ring
+
+    with Ring.create_or_open("/com.example.frames", 1 << 20) as ring, ring.open_writer() as writer:
+        writer.write(b"hello")
+
+    with Ring.open("/com.example.frames") as ring, ring.open_reader() as reader:
+        for message in reader:     # a memoryview, in place
+            print(bytes(message))
+            reader.release()
+
+On x64 only: an aligned word that Python stores there is seen whole, and behind what was stored before, which is all
+that one writer and one reader need. Other processors need instructions that Python has not: there the import raises
+ImportError.
+
+A writer and a reader are of one thread at a time each. Times are in seconds; 0 tries once, None waits for ever. Errors
+are OSError with errno and its subclasses: FileNotFoundError and FileExistsError; EMEDIUMTYPE for what is no such
+channel; EBUSY when another one has the role; EBADMSG for control words that no peer writes that keeps to the layout;
+PermissionError (EPERM) for a channel of another user than this one and root, which may be planted.
+"""
+
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import platform
+import stat
+import struct
+import sys
+import threading
+import time
+
+__all__ = ["Ring", "Topic"]
+
+if not sys.platform.startswith("linux"):
+    raise ImportError("nativeipc_channels is for Linux: it needs futex(2) and locks of open file descriptions.")
+if platform.machine() not in ("x86_64", "AMD64") or struct.calcsize("P") != 8:
+    raise ImportError(
+        "nativeipc_channels is for x64: other processors may show the writes of a process in another order, and Python "
+        f"has no instruction against that. This is {platform.machine()}."
+    )
+
+_FOLDER = "/dev/shm/"
+_HEADER = 4096
+_MAGIC = 0x4E4148434350494E
+_VERSION, _RING, _TOPIC = 1, 1, 3
+_SLOT = 64
+_MAKING, _WRITER, _READER = 1 << 62, (1 << 62) + 1, (1 << 62) + 2
+# Places of words: of 8 bytes by their number, of 4 bytes likewise
+_TAIL, _HEAD = 128 // 8, 256 // 8
+_ENDED, _READER_BELL, _WRITER_BELL = 136 // 4, 384 // 4, 512 // 4
+_NOTES = {_WRITER: 640, _READER: 768}
+_MANY = 2**31 - 1
+_F_OFD_SETLK = 37
+_SYS_FUTEX, _SYS_MEMBARRIER = 202, 324
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_SYSCALL = _LIBC.syscall
+_SYSCALL.restype = ctypes.c_long
+_BUSY = (errno.EAGAIN, errno.EACCES)
+_MASK = 2**64 - 1
+_FENCE = threading.Lock()  # taking it is a full barrier on x64
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = [("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long)]
+
+
+def _fail(number, text=None):
+    raise OSError(number, text or os.strerror(number))
+
+
+def _damaged(what):
+    _fail(errno.EBADMSG, "The channel is damaged: " + what)
+
+
+def _wake(address, most):
+    _SYSCALL(ctypes.c_long(_SYS_FUTEX), ctypes.c_void_p(address), 1, most, None, None, 0)
+
+
+def _sleep(address, expected, seconds):
+    span = _Timespec(int(seconds), int(seconds % 1 * 1e9))
+    _SYSCALL(ctypes.c_long(_SYS_FUTEX), ctypes.c_void_p(address), 0, ctypes.c_uint32(expected), ctypes.byref(span),
+             None, 0)
+
+
+def _membarrier(command):
+    return _SYSCALL(ctypes.c_long(_SYS_MEMBARRIER), command, 0, 0) == 0
+
+
+def _path(name):
+    name = name.lstrip("/")
+    if not name or "/" in name or "\0" in name or name in (".", ".."):
+        raise ValueError(f"{name!r} cannot be the name of a channel.")
+    return _FOLDER + name
+
+
+def _power_of_two(number, least):
+    while least < number:
+        least *= 2
+    return least
+
+
+def _make(path, kind, capacity, slot, mode):
+    """Makes a file whole and gives it its name then, so that nobody meets a half-made one."""
+    file = os.open(_FOLDER, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(file, 0, _HEADER + capacity * (slot or 1))
+        os.fchmod(file, mode)
+        os.pwrite(file, struct.pack("=QHHIQQ", _MAGIC, _VERSION, kind, _HEADER, capacity, slot), 0)
+        # os.link does not follow the link: linkat(2) with AT_FDCWD and AT_SYMLINK_FOLLOW
+        if _LIBC.linkat(-100, f"/proc/self/fd/{file}".encode(), -100, os.fsencode(path), 0x400) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(file)
+
+
+class _Channel:
+    _kind = 0
+
+    def __init__(self, file, created, can_write):
+        self._file = file
+        self._map = None
+        self._views = []
+        self._taken = set()
+        try:
+            self.created = created
+            self._can_write = can_write
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self):
+        status = os.fstat(self._file)
+        if not stat.S_ISREG(status.st_mode) or status.st_size < _HEADER:
+            _fail(errno.EAGAIN if status.st_size == 0 else errno.EMEDIUMTYPE)
+        if status.st_uid not in (os.geteuid(), 0):
+            _fail(errno.EPERM, "The channel is another user's, and may be planted.")
+        access = mmap.PROT_READ | (mmap.PROT_WRITE if self._can_write else 0)
+        self._map = mmap.mmap(self._file, status.st_size, mmap.MAP_SHARED, access)
+        self._bytes = memoryview(self._map)
+        whole = self._bytes[: status.st_size // 8 * 8]
+        self._long, self._word = whole.cast("Q"), whole.cast("I")  # plain moves of aligned words
+        self._views = [self._long, self._word, whole, self._bytes]
+        magic, version, kind, header, capacity, slot = struct.unpack_from("=QHHIQQ", self._map, 0)
+        if magic == 0:
+            _fail(errno.EAGAIN)
+        if (magic, version, kind, header) != (_MAGIC, _VERSION, self._kind, _HEADER):
+            _fail(errno.EMEDIUMTYPE, "What has the name is no such channel, or one of another version.")
+        room = status.st_size - _HEADER
+        if self._kind == _RING:
+            fits = 4096 <= capacity <= 1 << 40 and slot == 0 and capacity <= room
+        else:
+            fits = 2 <= capacity <= 1 << 20 and 128 <= slot <= 1 << 31 and slot % 64 == 0 and slot * capacity <= room
+        if not fits or capacity & (capacity - 1):
+            _damaged("its size does not fit the segment.")
+        self._capacity, self._slot = capacity, slot
+        self._barriers = _membarrier(4)
+        # The address, for futex(2)
+        if self._can_write:
+            self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        else:
+            self._address = None
+
+    @classmethod
+    def _open(cls, name, can_write=True):
+        path = _path(name)
+        for tries in range(1001):
+            file = os.open(path, (os.O_RDWR if can_write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                return cls(file, False, can_write)
+            except OSError as failure:
+                if failure.errno != errno.EAGAIN or tries == 1000:
+                    raise
+            time.sleep(0.001)  # somebody makes it
+
+    @classmethod
+    def _create(cls, name, capacity, slot, mode, may_exist):
+        path = _path(name)
+        while True:
+            if may_exist:
+                try:
+                    channel = cls._open(name)
+                except FileNotFoundError:
+                    pass
+                else:
+                    if channel._capacity >= capacity and channel._slot >= slot:
+                        return channel
+                    channel.close()
+                    _fail(errno.EMEDIUMTYPE, "The channel that exists is smaller.")
+            try:
+                _make(path, cls._kind, capacity, slot, mode)
+            except FileExistsError:
+                if not may_exist:
+                    raise
+                continue
+            channel = cls._open(name)
+            channel.created = True
+            return channel
+
+    @staticmethod
+    def remove(name):
+        """Removes the name; whoever has the channel open keeps it."""
+        os.unlink(_path(name))
+
+    def close(self):
+        """Closes the channel. Messages that are read in place must have been released."""
+        for view in self._views:
+            view.release()
+        self._views = []
+        if self._map is not None:
+            try:
+                self._map.close()
+            except BufferError:
+                pass  # somebody still has a message; the memory goes with it
+            self._map = None
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _try_lock(self, at, kind):
+        range_ = struct.pack("hhqqi4x", kind, os.SEEK_SET, at, 1, 0)
+        try:
+            fcntl.fcntl(self._file, _F_OFD_SETLK, range_)
+        except OSError as failure:
+            if failure.errno not in _BUSY:
+                raise
+            return False
+        return True
+
+    def _take_role(self, role, timeout):
+        """Takes a role; whether the last holder was killed."""
+        if not self._can_write:
+            _fail(errno.EACCES, "The channel was opened for reading only.")
+        note, end = _NOTES[role], _end(timeout)
+        while True:
+            turn = self._word[note // 4]
+            if role not in self._taken and self._try_lock(role, fcntl.F_WRLCK):
+                break
+            if _is_over(end):
+                _fail(errno.EBUSY, "Another one has the role.")
+            _sleep(self._address + note, turn, _slice(end, 0.05))
+        self._taken.add(role)
+        was_killed = self._word[note // 4 + 6] != 0
+        with open("/proc/self/stat") as file:
+            start = int(file.read().rpartition(")")[2].split()[19])
+        self._word[note // 4 + 1] = os.getpid()
+        self._long[note // 8 + 1] = start
+        self._long[note // 8 + 2] = os.stat("/proc/self/ns/pid").st_ino
+        self._word[note // 4 + 6] = 1
+        self._word[note // 4] = (self._word[note // 4] + 1) & 0xFFFFFFFF
+        return was_killed
+
+    def _give_up_role(self, role):
+        note = _NOTES[role]
+        self._word[note // 4 + 6] = 0
+        self._try_lock(role, fcntl.F_UNLCK)
+        self._taken.discard(role)
+        self._word[note // 4] = (self._word[note // 4] + 1) & 0xFFFFFFFF
+        _wake(self._address + note, _MANY)
+
+    def _ring(self, bell, most):
+        self._word[bell] = 0
+        _wake(self._address + bell * 4, most)
+
+    def _look_at_bell(self, bell, most):
+        # A barrier of its own only where those of sleepers do not reach this process
+        if not self._barriers:
+            with _FENCE:
+                pass
+        if self._word[bell]:
+            self._ring(bell, most)
+
+    def _wait(self, bell, is_shared, has_news, timeout):
+        """Waits until has_news; false when the time has passed."""
+        end = _end(timeout)
+        look = 0.001
+        while not has_news():
+            if timeout == 0:
+                return False
+            if self._can_write:
+                self._word[bell] = 1
+                with _FENCE:
+                    longest = 5 if _membarrier(2) else 0.01
+                if has_news():
+                    if not is_shared:
+                        self._word[bell] = 0
+                    return True
+                _sleep(self._address + bell * 4, 1, _slice(end, longest))
+            else:
+                time.sleep(_slice(end, look))
+                look = min(look * 2, 0.02)
+            if _is_over(end):
+                return has_news()
+        return True
+
+
+def _end(timeout):
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _is_over(end):
+    return end is not None and time.monotonic() >= end
+
+
+def _slice(end, longest):
+    return longest if end is None else max(0.0, min(longest, end - time.monotonic()))
+
+
+class Ring(_Channel):
+    """A ring that is open."""
+
+    _kind = _RING
+
+    @classmethod
+    def create(cls, name, capacity, mode=0o600):
+        """Makes a ring that must not exist yet. The capacity, in bytes, is rounded up to a power of two."""
+        return cls._create(name, cls._size(capacity), 0, mode, False)
+
+    @classmethod
+    def create_or_open(cls, name, capacity, mode=0o600):
+        """Opens a ring, or makes it; a larger one that exists is fine."""
+        return cls._create(name, cls._size(capacity), 0, mode, True)
+
+    @classmethod
+    def open(cls, name):
+        """Opens a ring that must exist."""
+        return cls._open(name)
+
+    @staticmethod
+    def _size(capacity):
+        if not 1 <= capacity <= 1 << 40:
+            raise ValueError("A ring has 1 to 2**40 bytes.")
+        return _power_of_two(capacity, 4096)
+
+    @property
+    def capacity(self):
+        return self._capacity
+
+    @property
+    def longest_message(self):
+        return min(self._capacity // 2 - 8, 2**31 - 16)
+
+    def open_writer(self, timeout=0):
+        """Becomes the writer; OSError (EBUSY) when another one has been it for so long."""
+        return _RingWriter(self, timeout)
+
+    def open_reader(self, timeout=0):
+        """Becomes the reader; OSError (EBUSY) when another one has been it for so long."""
+        return _RingReader(self, timeout)
+
+
+class _Role:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class _RingWriter(_Role):
+    def __init__(self, ring, timeout):
+        self._ring, self._capacity, self._long = ring, ring._capacity, ring._long
+        self.took_over = ring._take_role(_WRITER, timeout)
+        self._tail = self._shown = self._long[_TAIL]
+        self._head = self._long[_HEAD]
+        self._wanted = 0
+        if self._tail % 8 or self._head % 8 or not 0 <= self._tail - self._head <= self._capacity:
+            ring._give_up_role(_WRITER)
+            _damaged(f"head {self._head}, tail {self._tail}.")
+        ring._word[_ENDED] = 0
+        ring._ring(_READER_BELL, 1)  # the one before may have been killed before it rang
+
+    def close(self):
+        """Gives the role up. What was appended and not flushed is gone."""
+        if self._ring is not None:
+            self._ring._give_up_role(_WRITER)
+            self._ring = self._long = None
+
+    def _is_head(self, head):
+        return head % 8 == 0 and self._head <= head <= self._shown
+
+    def try_append(self, message):
+        """Adds a message to a batch that flush shows; false when there is no room now."""
+        message = memoryview(message).cast("B")
+        length, ring = len(message), self._ring
+        if length > ring.longest_message:
+            _fail(errno.EMSGSIZE)
+        size = (length + 15) & ~7
+        place = self._tail & (self._capacity - 1)
+        rest = self._capacity - place
+        wanted = size if size <= rest else rest + size
+        if self._tail + wanted - self._head > self._capacity:
+            head = self._long[_HEAD]
+            if not self._is_head(head):
+                _damaged(f"head {head}, which was {self._head}, tail {self._shown}.")
+            self._head, self._wanted = head, wanted
+            if self._tail + wanted - head > self._capacity:
+                return False
+        if size > rest:
+            self._long[(_HEADER + place) // 8] = rest - 8 | 2 << 32
+            self._tail += rest
+            place = 0
+        self._long[(_HEADER + place) // 8] = length | 1 << 32
+        start = _HEADER + place + 8
+        ring._bytes[start : start + length] = message
+        self._tail += size
+        return True
+
+    def flush(self):
+        """Shows what was appended to the reader, in one step."""
+        if self._shown != self._tail:
+            self._shown = self._long[_TAIL] = self._tail
+            self._ring._look_at_bell(_READER_BELL, 1)
+
+    def try_write(self, message):
+        """Writes a message; false when there is no room now."""
+        if not self.try_append(message):
+            return False
+        self.flush()
+        return True
+
+    def write(self, message, timeout=None):
+        """Writes a message, waiting for room; false when the time has passed."""
+        while not self.try_write(message):
+            self.flush()
+            if not self._ring._wait(_WRITER_BELL, False, self._has_news, timeout):
+                return False
+        return True
+
+    def complete(self):
+        """Says that nothing more comes. The next writer takes that back."""
+        self.flush()
+        self._ring._word[_ENDED] = 1
+        self._ring._ring(_READER_BELL, 1)
+
+    def _has_news(self):
+        head = self._long[_HEAD]
+        return head != self._head and (self._tail + self._wanted - head <= self._capacity or not self._is_head(head))
+
+
+class _RingReader(_Role):
+    def __init__(self, ring, timeout):
+        self._ring, self._capacity, self._long = ring, ring._capacity, ring._long
+        self.took_over = ring._take_role(_READER, timeout)
+        self._cursor = self._head = self._long[_HEAD]
+        self._tail = self._long[_TAIL]
+        if self._tail % 8 or self._head % 8 or not 0 <= self._tail - self._head <= self._capacity:
+            ring._give_up_role(_READER)
+            _damaged(f"head {self._head}, tail {self._tail}.")
+        ring._ring(_WRITER_BELL, 1)  # the one before may have been killed before it rang
+
+    def close(self):
+        """Gives the role up. What was given and not released is given to the next reader."""
+        if self._ring is not None:
+            self._ring._give_up_role(_READER)
+            self._ring = self._long = None
+
+    @property
+    def is_completed(self):
+        """Whether nothing more comes, and all was read."""
+        return self._ring._word[_ENDED] != 0 and self._long[_TAIL] == self._cursor
+
+    def try_read(self):
+        """The next message, a memoryview in place until release; None when there is none now."""
+        while True:
+            if self._cursor == self._tail:
+                tail = self._long[_TAIL]
+                if tail == self._cursor:
+                    return None
+                if tail % 8 or not self._tail <= tail <= self._head + self._capacity:
+                    _damaged(f"tail {tail}, which was {self._tail}, head {self._head}.")
+                self._tail = tail
+            place = self._cursor & (self._capacity - 1)
+            word = self._long[(_HEADER + place) // 8]  # once, then checked
+            length, kind, rest = word & 0xFFFFFFFF, word >> 32, self._capacity - place
+            size = (length + 15) & ~7
+            if kind == 1:
+                fits = size <= rest and length <= self._ring.longest_message
+            else:
+                fits = kind == 2 and size == rest and length == rest - 8
+            if not fits or size > self._tail - self._cursor:
+                _damaged(f"the record at {self._cursor} has kind {kind} and length {length}, tail {self._tail}.")
+            self._cursor += size
+            if kind == 1:
+                start = _HEADER + place + 8
+                return self._ring._bytes[start : start + length].toreadonly()
+
+    def read(self, timeout=None):
+        """The same, waiting for it; None when the time has passed, or none comes (is_completed)."""
+        while True:
+            message = self.try_read()
+            if message is not None:
+                return message
+            if not self._ring._wait(_READER_BELL, False, self._has_news, timeout) or self.is_completed:
+                return None
+
+    def release(self):
+        """Gives the room of all messages that were given back to the writer."""
+        self._head = self._long[_HEAD] = self._cursor
+        self._ring._look_at_bell(_WRITER_BELL, 1)
+
+    def __iter__(self):
+        while True:
+            message = self.read()
+            if message is None:
+                return
+            yield message
+
+    def _has_news(self):
+        return self._long[_TAIL] != self._cursor or self._ring._word[_ENDED] != 0
+
+
+class Topic(_Channel):
+    """A topic that is open."""
+
+    _kind = _TOPIC
+
+    @classmethod
+    def create(cls, name, longest_message, history=3, mode=0o600):
+        """Makes a topic that must not exist yet. history: how many messages back a reader may be."""
+        return cls._create(name, *cls._size(longest_message, history), mode, False)
+
+    @classmethod
+    def create_or_open(cls, name, longest_message, history=3, mode=0o600):
+        """Opens a topic, or makes it; one with longer messages or more history is fine."""
+        return cls._create(name, *cls._size(longest_message, history), mode, True)
+
+    @classmethod
+    def open(cls, name, read_only=False):
+        """Opens a topic that must exist; one that is mapped for reading only looks for news instead of being woken."""
+        return cls._open(name, not read_only)
+
+    @staticmethod
+    def _size(longest, history):
+        if not 1 <= longest <= (1 << 31) - 128 or not 1 <= history < 1 << 20:
+            raise ValueError("A message has 1 to 2**31 - 128 bytes, a history 1 to 2**20 - 1 messages.")
+        return _power_of_two(history + 1, 2), _SLOT + (longest + 63) // 64 * 64
+
+    @property
+    def longest_message(self):
+        return self._slot - _SLOT
+
+    @property
+    def history(self):
+        return self._capacity - 1
+
+    def open_writer(self, timeout=0):
+        """Becomes the writer; OSError (EBUSY) when another one has been it for so long."""
+        return _TopicWriter(self, timeout)
+
+    def open_reader(self):
+        """A reader, of as many as there are, behind the message that is the latest now."""
+        return _TopicReader(self)
+
+    def _start(self, number):
+        return _HEADER + (number & (self._capacity - 1)) * self._slot
+
+    def _oldest(self, latest):
+        return 1 if latest < self._capacity else latest + 2 - self._capacity
+
+
+class _TopicWriter(_Role):
+    def __init__(self, topic, timeout):
+        self._topic = topic
+        self.took_over = topic._take_role(_WRITER, timeout)
+        self.latest = topic._long[_TAIL]
+        topic._word[_ENDED] = 0
+        topic._ring(_READER_BELL, _MANY)
+
+    def close(self):
+        """Gives the role up."""
+        if self._topic is not None:
+            self._topic._give_up_role(_WRITER)
+            self._topic = None
+
+    def write(self, message):
+        """Writes a message; never waits."""
+        message, topic = memoryview(message).cast("B"), self._topic
+        length = len(message)
+        if length > topic.longest_message:
+            _fail(errno.EMSGSIZE)
+        number = self.latest + 1
+        start = topic._start(number)
+        topic._long[start // 8] = (2 * number - 1) & _MASK
+        topic._word[start // 4 + 2] = length
+        topic._bytes[start + _SLOT : start + _SLOT + length] = message
+        topic._long[start // 8] = 2 * number & _MASK
+        self.latest = topic._long[_TAIL] = number
+        topic._look_at_bell(_READER_BELL, _MANY)
+
+    def complete(self):
+        """Says that nothing more comes. The next writer takes that back."""
+        self._topic._word[_ENDED] = 1
+        self._topic._ring(_READER_BELL, _MANY)
+
+
+class _TopicReader(_Role):
+    def __init__(self, topic):
+        self._topic = topic
+        self.position = topic._long[_TAIL]
+        self.missed = 0
+
+    def close(self):
+        """Ends the reader."""
+        self._topic = None
+
+    @property
+    def is_completed(self):
+        """Whether nothing more comes, and all was read."""
+        return self._topic._word[_ENDED] != 0 and self._topic._long[_TAIL] == self.position
+
+    def rewind(self):
+        """Goes back to the oldest message that is there."""
+        self.position = self._topic._oldest(self._topic._long[_TAIL]) - 1
+
+    def try_read(self):
+        """A copy of the next message, bytes; None when there is none now."""
+        topic = self._topic
+        while True:
+            latest, number = self._latest(), self.position + 1
+            if latest == self.position:
+                return None
+            oldest = topic._oldest(latest)
+            if number < oldest:
+                self.missed += oldest - number
+                self.position, number = oldest - 1, oldest
+            message = self._copy(number)
+            if message is not None:
+                self.position = number
+                return message
+
+    def try_read_latest(self):
+        """A copy of the latest message, if it was not given yet; None otherwise."""
+        while True:
+            latest = self._latest()
+            if latest == self.position:
+                return None
+            message = self._copy(latest)
+            if message is not None:
+                self.position = latest
+                return message
+
+    def read(self, timeout=None):
+        """A copy of the next message, waiting for it; None when the time has passed, or none comes (is_completed)."""
+        while True:
+            message = self.try_read()
+            if message is not None:
+                return message
+            if not self._topic._wait(_READER_BELL, True, self._has_news, timeout) or self.is_completed:
+                return None
+
+    def __iter__(self):
+        while True:
+            message = self.read()
+            if message is None:
+                return
+            yield message
+
+    def _latest(self):
+        latest = self._topic._long[_TAIL]
+        if latest < self.position:
+            _damaged(f"the latest message is {latest}, which was {self.position}.")
+        return latest
+
+    def _copy(self, number):
+        topic = self._topic
+        start = topic._start(number)
+        whole = 2 * number & _MASK
+        if topic._long[start // 8] != whole:
+            if number >= topic._oldest(topic._long[_TAIL]):
+                _damaged(f"message {number} is not where it belongs.")
+            return None
+        length = topic._word[start // 4 + 2]
+        if length > topic.longest_message:
+            if topic._long[start // 8] == whole:
+                _damaged(f"message {number} has length {length}.")
+            return None
+        message = bytes(topic._bytes[start + _SLOT : start + _SLOT + length])
+        return message if topic._long[start // 8] == whole else None
+
+    def _has_news(self):
+        return self._topic._long[_TAIL] != self.position or self._topic._word[_ENDED] != 0

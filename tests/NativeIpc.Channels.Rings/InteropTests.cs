@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace NativeIpc.Channels.Rings;
+
+/// <summary>Rings and topics between .NET, C, C++ and Python, in both directions.</summary>
+[NeedsLinux("Channels are there on Linux.")]
+public sealed class InteropTests : ChannelTests
+{
+    private const int Count = 2000;
+
+    private static readonly string[] s_languages = ["dotnet", "c", "cpp", "python"];
+
+    public static TheoryData<string, string> Pairs
+    {
+        get
+        {
+            var pairs = new TheoryData<string, string>();
+            foreach (string one in s_languages)
+            {
+                foreach (string other in s_languages) pairs.Add(one, other);
+            }
+
+            return pairs;
+        }
+    }
+
+    private static readonly Lock s_building = new();
+    private static readonly HashSet<string> s_built = [];
+
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void A_ring_takes_messages_from_each_language_to_each(string from, string to)
+    {
+        NativeIpcKey key = NextKey();
+        Process receiver = In(to, "receive", key);
+        Assert.Equal("ready", Line(receiver));
+        Process sender = In(from, "send", key, "5", $"{Count}");
+        Assert.Equal("sent", Line(sender));
+        Assert.Equal($"received {Count}", Line(receiver));
+    }
+
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void A_topic_takes_messages_from_each_language_to_each(string from, string to)
+    {
+        NativeIpcKey key = NextKey();
+        Process reader = In(to, "follow", key);
+        Assert.Equal("ready", Line(reader));
+        Process second = In(to, "follow", key, "read");
+        Assert.Equal("ready", Line(second));
+        Process writer = In(from, "publish", key, "5", $"{Count}");
+        Assert.Equal("sent", Line(writer));
+        foreach (Process one in new[] { reader, second })
+        {
+            string[] told = Line(one)!.Split(' ');
+            Assert.Equal("followed", told[0]);
+            Assert.Equal(Count, int.Parse(told[1]) + int.Parse(told[2]));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void A_killed_writer_is_followed_by_one_of_each_language_that_is_told(string killed, string next)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 16384);
+        Process holder = In(killed, "hold", key);
+        Assert.Equal("held", Line(holder));
+        Assert.Equal(new SharedChannelPeer(SharedChannelPeerState.Living, holder.Id), ring.Writer);
+        Process receiver = In(next, "receive", key);
+        Assert.Equal("ready", Line(receiver));
+        Process sender = In(next, "send", key, "5", "10"); // waits for the role
+        holder.Kill();
+        Assert.Equal("took over", Line(sender));
+        Assert.Equal("sent", Line(sender));
+        Assert.Equal("received 10", Line(receiver));
+    }
+
+    private Process In(string language, string verb, NativeIpcKey key, params string[] more)
+    {
+        if (language == "dotnet") return Peer([verb, $"{key}", .. more]);
+        string repository = Metadata("Repository");
+        string source = Path.Combine(repository, "tests", "peers", "channels");
+        if (language == "python")
+        {
+            return Start(Peers.Require("python3", "python3"),
+                [Path.Combine(source, "peer.py"), verb, key.NativeKey, .. more]);
+        }
+
+        string program = Path.Combine(AppContext.BaseDirectory, "channel-peer-" + language);
+        lock (s_building)
+        {
+            if (s_built.Add(language))
+            {
+                string compiler = language == "c" ? "gcc" : "g++";
+                string[] how = language == "c" ? ["-std=c11", "-Wpedantic"] : ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE"];
+                _ = Shell.Run(Peers.Require(compiler, compiler),
+                    [.. how, "-O2", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(repository, "include"),
+                        Path.Combine(source, "peer.c"), "-o", program]).Succeeded;
+            }
+        }
+
+        return Start(program, [verb, key.NativeKey, .. more]);
+    }
+}

@@ -1,0 +1,158 @@
+/* The peer of NativeIpc.Channels.Rings in C11 and C++11. NAME is that of the segment, with its slash.
+ *   send NAME WRITER COUNT         makes the ring if need be; writes COUNT messages, and says that no more come
+ *   receive NAME                   makes the ring if need be; "ready", then "received N" once nothing more comes
+ *   publish NAME WRITER COUNT      the same with a topic
+ *   follow NAME [read]             the same with a topic: "followed N M", given and missed; read: mapped for reading
+ *   hold NAME                      becomes the writer of the ring: "held", then waits for a line
+ * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
+#define _GNU_SOURCE
+#include "nativeipc_channels.h"
+
+static uint64_t sum_of(const uint8_t *bytes, size_t length) {
+    uint64_t sum = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < length; i++) sum = (sum ^ bytes[i]) * UINT64_C(1099511628211);
+    return sum;
+}
+
+static void fill(uint8_t *message, size_t length, uint64_t writer, uint64_t number) {
+    uint64_t sum;
+    memcpy(message, &writer, 8);
+    memcpy(message + 8, &number, 8);
+    for (size_t i = 16; i < length - 8; i++) message[i] = (uint8_t)(number + i);
+    sum = sum_of(message, length - 8);
+    memcpy(message + length - 8, &sum, 8);
+}
+
+static uint64_t number_of(const uint8_t *message, size_t length) {
+    uint64_t number, sum;
+    if (length < 24) return 0;
+    memcpy(&number, message + 8, 8);
+    memcpy(&sum, message + length - 8, 8);
+    return sum == sum_of(message, length - 8) ? number : 0;
+}
+
+static int fail(const char *what) {
+    int number = errno;
+    printf("error %d %s: %s\n", number, what, strerror(number));
+    return 1;
+}
+
+static size_t length_of(uint64_t number) { return 24 + (size_t)(number * 7919 % 1977); }
+
+static uint8_t buffer[4096];
+
+static int send_all(const char *name, uint64_t writer_id, uint64_t count) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    if (nativeipc_ring_create_or_open(&ring, name, 16384, 0600) != 0) return fail("create_or_open");
+    if (nativeipc_ring_open_writer(&ring, &writer, 30000) != 0) return fail("open_writer");
+    if (writer.took_over) printf("took over\n");
+    for (uint64_t number = 1; number <= count; number++) {
+        size_t length = length_of(number);
+        if (number % 3 == 0) {
+            void *place;
+            while ((place = nativeipc_ring_reserve(&writer, length)) == NULL) {
+                if (errno != EAGAIN) return fail("reserve");
+                nativeipc_ring_flush(&writer);
+            }
+            fill((uint8_t *)place, length, writer_id, number);
+            if (nativeipc_ring_append(&writer, length) != 0) return fail("append");
+            if (number % 2 == 0) nativeipc_ring_flush(&writer);
+        } else {
+            fill(buffer, length, writer_id, number);
+            if (nativeipc_ring_write(&writer, buffer, length, 30000) != 0) return fail("write");
+        }
+    }
+    nativeipc_ring_complete(&writer);
+    nativeipc_ring_close_writer(&writer);
+    nativeipc_channel_close(&ring);
+    printf("sent\n");
+    return 0;
+}
+
+static int receive_all(const char *name) {
+    nativeipc_channel ring;
+    nativeipc_ring_reader reader;
+    uint64_t expected = 1;
+    const void *message;
+    size_t length;
+    if (nativeipc_ring_create_or_open(&ring, name, 16384, 0600) != 0) return fail("create_or_open");
+    if (nativeipc_ring_open_reader(&ring, &reader, 30000) != 0) return fail("open_reader");
+    printf("ready\n");
+    while (nativeipc_ring_read(&reader, &message, &length, 30000) == 0) {
+        if (number_of((const uint8_t *)message, length) != expected) return fail("order");
+        expected++;
+        nativeipc_ring_release(&reader);
+    }
+    if (errno != ENODATA) return fail("read");
+    nativeipc_ring_close_reader(&reader);
+    nativeipc_channel_close(&ring);
+    printf("received %llu\n", (unsigned long long)expected - 1);
+    return 0;
+}
+
+static int publish_all(const char *name, uint64_t writer_id, uint64_t count) {
+    nativeipc_channel topic;
+    nativeipc_topic_writer writer;
+    if (nativeipc_topic_create_or_open(&topic, name, 2048, 7, 0600) != 0) return fail("create_or_open");
+    if (nativeipc_topic_open_writer(&topic, &writer, 30000) != 0) return fail("open_writer");
+    for (uint64_t number = 1; number <= count; number++) {
+        size_t length = length_of(number);
+        void *place = nativeipc_topic_reserve(&writer, length);
+        if (place == NULL) return fail("reserve");
+        fill((uint8_t *)place, length, writer_id, number);
+        if (nativeipc_topic_commit(&writer, length) != 0) return fail("commit");
+    }
+    nativeipc_topic_complete(&writer);
+    nativeipc_topic_close_writer(&writer);
+    nativeipc_channel_close(&topic);
+    printf("sent\n");
+    return 0;
+}
+
+static int follow_all(const char *name, int is_reader) {
+    nativeipc_channel topic;
+    nativeipc_topic_reader reader;
+    uint64_t given = 0;
+    if ((is_reader ? nativeipc_topic_open(&topic, name, 1)
+                   : nativeipc_topic_create_or_open(&topic, name, 2048, 7, 0600)) != 0)
+        return fail("open");
+    nativeipc_topic_open_reader(&topic, &reader);
+    printf("ready\n");
+    for (;;) {
+        size_t length;
+        if (nativeipc_topic_try_read(&reader, buffer, sizeof buffer, &length) == 0) {
+            if (number_of(buffer, length) != reader.given) return fail("order");
+            given++;
+        } else if (errno == ENODATA) {
+            break;
+        } else if (errno != EAGAIN || nativeipc_topic_wait(&reader, 30000) != 0) {
+            return fail("read");
+        }
+    }
+    nativeipc_channel_close(&topic);
+    printf("followed %llu %llu\n", (unsigned long long)given, (unsigned long long)reader.missed);
+    return 0;
+}
+
+static int hold(const char *name) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    if (nativeipc_ring_open(&ring, name) != 0) return fail("open");
+    if (nativeipc_ring_open_writer(&ring, &writer, 0) != 0) return fail("open_writer");
+    printf("held\n");
+    (void)getchar();
+    return 0;
+}
+
+int main(int count, char **words) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (count == 5 && strcmp(words[1], "send") == 0)
+        return send_all(words[2], strtoull(words[3], NULL, 10), strtoull(words[4], NULL, 10));
+    if (count == 3 && strcmp(words[1], "receive") == 0) return receive_all(words[2]);
+    if (count == 5 && strcmp(words[1], "publish") == 0)
+        return publish_all(words[2], strtoull(words[3], NULL, 10), strtoull(words[4], NULL, 10));
+    if (count >= 3 && strcmp(words[1], "follow") == 0) return follow_all(words[2], count == 4);
+    if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);
+    return 2;
+}

@@ -1,0 +1,78 @@
+"""The peer of NativeIpc.Channels.Rings in Python: the verbs of peer.c. The folder of the module is in PYTHONPATH."""
+
+import struct
+import sys
+
+from nativeipc_channels import Ring, Topic
+
+
+def sum_of(data):
+    total = 14695981039346656037
+    for one in data:
+        total = (total ^ one) * 1099511628211 & 0xFFFFFFFFFFFFFFFF
+    return total
+
+
+def message_of(writer, number):
+    length = 24 + number * 7919 % 1977
+    body = struct.pack("=QQ", writer, number) + bytes((number + i) & 255 for i in range(16, length - 8))
+    return body + struct.pack("=Q", sum_of(body))
+
+
+def number_of(message):
+    message = bytes(message)
+    assert len(message) >= 24 and struct.unpack("=Q", message[-8:])[0] == sum_of(message[:-8]), "torn"
+    return struct.unpack_from("=Q", message, 8)[0]
+
+
+def say(text):
+    print(text, flush=True)
+
+
+verb, name, *rest = sys.argv[1:]
+if verb == "send":
+    with Ring.create_or_open(name, 16384) as ring, ring.open_writer(30) as writer:
+        if writer.took_over:
+            say("took over")
+        for number in range(1, int(rest[1]) + 1):
+            message = message_of(int(rest[0]), number)
+            if number % 3 == 0:
+                while not writer.try_append(message):
+                    writer.flush()
+                if number % 2 == 0:
+                    writer.flush()
+            else:
+                assert writer.write(message, 30)
+        writer.complete()
+    say("sent")
+elif verb == "receive":
+    with Ring.create_or_open(name, 16384) as ring, ring.open_reader(30) as reader:
+        say("ready")
+        expected = 1
+        for message in reader:
+            assert number_of(message) == expected, f"{number_of(message)}, not {expected}"
+            message.release()
+            reader.release()
+            expected += 1
+    say(f"received {expected - 1}")
+elif verb == "publish":
+    with Topic.create_or_open(name, 2048, 7) as topic, topic.open_writer(30) as writer:
+        for number in range(1, int(rest[1]) + 1):
+            writer.write(message_of(int(rest[0]), number))
+        writer.complete()
+    say("sent")
+elif verb == "follow":
+    with Topic.open(name, True) if rest else Topic.create_or_open(name, 2048, 7) as topic:
+        with topic.open_reader() as reader:
+            say("ready")
+            given = 0
+            for message in reader:
+                assert number_of(message) == reader.position
+                given += 1
+            say(f"followed {given} {reader.missed}")
+elif verb == "hold":
+    with Ring.open(name) as ring, ring.open_writer() as writer:
+        say("held")
+        sys.stdin.readline()
+else:
+    sys.exit(2)
