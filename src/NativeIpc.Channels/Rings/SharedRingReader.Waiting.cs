@@ -86,6 +86,19 @@ public sealed partial class SharedRingReader
         }
     }
 
+    /// <summary>Waits until there is a message; false when nothing more comes.</summary>
+    internal bool WaitToRead()
+    {
+        while (_bell.Wait(this, new Until(Timeout.InfiniteTimeSpan), CancellationToken.None))
+        {
+            CheckOpen();
+            if (HasMore()) return true;
+            if (HasEnded() && !HasMore()) return false;
+        }
+
+        return false;
+    }
+
     private async ValueTask<bool> WaitUntilAsync(Until until, CancellationToken cancellationToken)
     {
         while (await _bell.WaitAsync(this, until, cancellationToken).ConfigureAwait(false))
@@ -98,7 +111,8 @@ public sealed partial class SharedRingReader
         return false;
     }
 
-    private bool TryReadMemory(out ReadOnlyMemory<byte> memory)
+    /// <summary>The same as <see cref="TryRead(out ReadOnlySpan{byte})"/>, as memory that is valid as long.</summary>
+    internal bool TryReadMemory(out ReadOnlyMemory<byte> memory)
     {
         memory = default;
         if (!TryRead(out ReadOnlySpan<byte> message)) return false;

@@ -200,6 +200,11 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         return false;
     }
 
+    internal SharedChannelException OtherLength(int length, int expected)
+        => new(SharedChannelError.OtherContent, _segment.Key,
+            $"A message of the ring {_segment.Key} has {length} bytes, and a value has {expected}: the writer has another "
+                + "layout.");
+
     private ReadOnlySpan<byte> Copied(ReadOnlySpan<byte> found)
     {
         if (_copy.Length < found.Length)

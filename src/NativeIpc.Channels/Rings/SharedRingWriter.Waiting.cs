@@ -67,6 +67,23 @@ public sealed partial class SharedRingWriter
         return TryWrite(message.Span) ? new ValueTask<bool>(true) : WriteUntilAsync(message, until, cancellationToken);
     }
 
+    /// <summary>Whether it is disposed.</summary>
+    internal bool IsClosed => (Volatile.Read(ref _slow) & Closed) != 0;
+
+    /// <summary>Waits without a thread until there is room for a message of so many bytes.</summary>
+    internal async ValueTask WaitForRoomAsync(int length, CancellationToken cancellationToken)
+    {
+        CheckFree();
+        CheckLength(length);
+        Flush();
+        while (!TryMakeRoom(length))
+        {
+            Flush();
+            await _bell.WaitAsync(this, new Until(Timeout.InfiniteTimeSpan), cancellationToken).ConfigureAwait(false);
+            CheckFree();
+        }
+    }
+
     private async ValueTask WriteSlowAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
         => await WriteUntilAsync(message, new Until(Timeout.InfiniteTimeSpan), cancellationToken).ConfigureAwait(false);
 
