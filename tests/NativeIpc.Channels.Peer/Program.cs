@@ -198,7 +198,8 @@ void Follow()
     while (reader.WaitToRead(Timeout.InfiniteTimeSpan))
     {
         if (!reader.TryRead(got, out int length)) continue;
-        if (Message.Read(got.AsSpan(0, length)).Number != (ulong)reader.Position) throw new InvalidDataException("Order.");
+        ulong number = Message.Read(got.AsSpan(0, length)).Number;
+        if (number != (ulong)reader.Position) throw new InvalidDataException($"{number}, not {reader.Position}.");
         given++;
     }
 

@@ -94,7 +94,8 @@ public sealed class InteropTests : ChannelTests
             if (s_built.Add(language))
             {
                 string compiler = language == "c" ? "gcc" : "g++";
-                string[] how = language == "c" ? ["-std=c11", "-Wpedantic"] : ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE"];
+                string[] how = language == "c" ? ["-std=c11", "-Wpedantic"]
+                    : ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE"];
                 _ = Shell.Run(Peers.Require(compiler, compiler),
                     [.. how, "-O2", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(repository, "include"),
                         Path.Combine(source, "peer.c"), "-o", program]).Succeeded;

@@ -216,7 +216,8 @@ public sealed class RingTests : ChannelTests
         using SharedRingReader reader = ring.OpenReader();
         Assert.False(await reader.WaitToReadAsync(TimeSpan.FromMilliseconds(20)));
         using var cancelled = new CancellationTokenSource(20);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.WaitToReadAsync(cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => reader.WaitToReadAsync(cancelled.Token).AsTask());
         Task<bool> waiting = reader.WaitToReadAsync().AsTask();
         writer.Write([1]);
         Assert.True(await waiting);

@@ -224,7 +224,8 @@ public sealed class TopicTests : ChannelTests
         void Take(int kill)
         {
             if (!reader.TryRead(got, out int length)) return;
-            Assert.Equal(((ulong)kill, (ulong)reader.Position), NativeIpc.Channels.Peer.Message.Read(got.AsSpan(0, length)));
+            Assert.Equal(((ulong)kill, (ulong)reader.Position),
+                NativeIpc.Channels.Peer.Message.Read(got.AsSpan(0, length)));
         }
     }
 

@@ -65,7 +65,8 @@ public sealed class SharedRing : IDisposable
     public static SharedRing CreateNew(NativeIpcKey key, long capacity, SharedMemoryOptions? options = null)
         => new(ChannelSegment.Create(key, PlanOf(capacity), options, mayExist: false));
 
-    /// <summary>Opens a ring, or makes it if there is none. One that a killed maker left half made is finished.</summary>
+    /// <summary>Opens a ring, or makes it if there is none. One that a killed maker left half made is
+    /// finished.</summary>
     /// <param name="key">The key of the segment, of the type posix.</param>
     /// <param name="capacity">The bytes that wait in it at most; rounded up to a power of two, 4,096 at least. A larger
     /// ring that exists is fine.</param>

@@ -202,8 +202,8 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 
     internal SharedChannelException OtherLength(int length, int expected)
         => new(SharedChannelError.OtherContent, _segment.Key,
-            $"A message of the ring {_segment.Key} has {length} bytes, and a value has {expected}: the writer has another "
-                + "layout.");
+            $"A message of the ring {_segment.Key} has {length} bytes, and a value has {expected}: the writer has "
+                + "another layout.");
 
     private ReadOnlySpan<byte> Copied(ReadOnlySpan<byte> found)
     {

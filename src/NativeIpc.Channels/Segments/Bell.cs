@@ -78,7 +78,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared)
     /// <summary>Rings another side's bell, which was not 0.</summary>
     public static void Ring(ChannelSegment segment, int at, int count, string point)
     {
-        // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while the word is 1.
+        // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while it is 1.
         // R2 Race: another one sets it just before this. Safe because: what it waits for was shown before the bell was
         // read, so either it sees that after its barrier, or this wakes it, or its sleep does not begin.
         Volatile.Write(ref segment.Word(at), 0);

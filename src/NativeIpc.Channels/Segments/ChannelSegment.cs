@@ -115,8 +115,8 @@ internal sealed unsafe class ChannelSegment : IDisposable
     }
 
     public SharedChannelException Damaged(string what)
-        => new(SharedChannelError.Damaged, Memory.Key, $"The channel {Memory.Key} is damaged: {what}. A peer has written "
-            + "what the layout does not allow. End its users, remove it, and make it anew.");
+        => new(SharedChannelError.Damaged, Memory.Key, $"The channel {Memory.Key} is damaged: {what}. A peer has "
+            + "written what the layout does not allow. End its users, remove it, and make it anew.");
 
     private static void Check(in NativeIpcKey key, string name)
     {
@@ -190,8 +190,8 @@ internal sealed unsafe class ChannelSegment : IDisposable
 
             if (isLast)
                 throw new SharedChannelException(SharedChannelError.HalfMade, Memory.Key,
-                    $"Cannot open the {plan.Name} {Memory.Key}: it is half made. Its maker was killed at it, is stopped, "
-                        + "or made a segment of its own under this name. Remove it, or make it by CreateOrOpen.");
+                    $"Cannot open the {plan.Name} {Memory.Key}: it is half made. Its maker was killed at it, is "
+                        + "stopped, or made a segment of its own of this name. Remove it, or make it by CreateOrOpen.");
             Memory.WaitOnWord(0, 0, until.Slice(s_slice));
             isLast = until.IsOver;
         }
