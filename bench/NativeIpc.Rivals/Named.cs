@@ -103,13 +103,14 @@ internal static class Named
         }));
     }
 
-    /// <summary>A wait and a release of each kind.</summary>
+    /// <summary>A wait and a release of each kind, and a wait for any of them.</summary>
     public static void Bytes(string name)
     {
         const int Times = 10_000;
         using var semaphore = new NamedSemaphore(1, 10, Name);
         using var mutex = new NamedMutex(false, Name);
         using var signal = new NamedEvent(false, EventResetMode.AutoReset, Name);
+        WaitHandle[] all = [signal, semaphore, mutex];
         Use(Times);
         long before = GC.GetAllocatedBytesForCurrentThread();
         Use(Times);
@@ -125,6 +126,8 @@ internal static class Named
                 mutex.ReleaseMutex();
                 signal.Set();
                 signal.WaitOne();
+                NamedWaitHandle.WaitAny(all);
+                semaphore.Release();
             }
         }
     }

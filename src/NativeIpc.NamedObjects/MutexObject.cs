@@ -62,10 +62,9 @@ internal sealed class MutexObject
         return _semaphore.WasAbandoned ? throw new AbandonedMutexException() : true;
     }
 
-    /// <summary>Takes it for the process, waiting for it without a thread; <see cref="Keep"/> or <see cref="GiveBack"/>
+    /// <summary>What a wait for several takes, for the process; <see cref="Keep"/> or <see cref="GiveBack"/>
     /// follows.</summary>
-    public ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
-        => _semaphore.TryAcquireAsync(Timeout.InfiniteTimeSpan, cancellationToken);
+    public SystemWaitTarget Target => _semaphore;
 
     /// <summary>What the process has taken is the calling thread's; whether it was abandoned.</summary>
     public bool Keep()

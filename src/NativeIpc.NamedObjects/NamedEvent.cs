@@ -146,8 +146,7 @@ public sealed class NamedEvent : NamedWaitHandle
 
     private protected override bool Wait(TimeSpan timeout) => _event!.Wait(timeout);
 
-    private protected override ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
-        => _event!.WaitAsync(Timeout.InfiniteTimeSpan, cancellationToken);
+    private protected override SystemWaitTarget Target => _event!;
 
     private protected override void GiveBack()
     {

@@ -16,7 +16,8 @@ namespace NativeIpc.NamedObjects;
 public sealed class NamedMutex : NamedWaitHandle
 {
     private readonly Mutex? _plain;
-    private MutexObject? _named;
+    private readonly MutexObject? _named;
+    private int _isDisposed;
 
     /// <summary>Makes a mutex without a name, which nobody owns.</summary>
     public NamedMutex()
@@ -141,30 +142,29 @@ public sealed class NamedMutex : NamedWaitHandle
     {
         get
         {
-            MutexObject? named = Volatile.Read(ref _named);
-            ObjectDisposedException.ThrowIf(named is null, this);
-            return named;
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+            return _named!;
         }
     }
 
     private protected override bool Wait(TimeSpan timeout) => Named.Wait(timeout);
 
-    private protected override ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
-        => Named.TakeAsync(cancellationToken);
+    private protected override SystemWaitTarget Target => Named.Target;
 
     private protected override void Keep(int index)
     {
-        if (Named.Keep()) throw new AbandonedMutexException(index, this);
+        // Not Named: it may be disposed by now, and its mutex be open by another instance.
+        if (_named!.Keep()) throw new AbandonedMutexException(index, this);
     }
 
-    private protected override void GiveBack() => Named.GiveBack();
+    private protected override void GiveBack() => _named!.GiveBack();
 
     /// <inheritdoc/>
     protected override void Dispose(bool explicitDisposing)
     {
         if (explicitDisposing)
         {
-            if (Interlocked.Exchange(ref _named, null) is { } named) MutexTable.Release(named);
+            if (Interlocked.Exchange(ref _isDisposed, 1) == 0 && _named is not null) MutexTable.Release(_named);
             _plain?.Dispose();
         }
 

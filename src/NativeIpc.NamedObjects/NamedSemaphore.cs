@@ -155,10 +155,20 @@ public sealed class NamedSemaphore : NamedWaitHandle
     private protected override bool Wait(TimeSpan timeout)
         => _semaphore!.TryAcquire() || (timeout != TimeSpan.Zero && _semaphore.TryAcquire(timeout));
 
-    private protected override ValueTask<bool> TakeAsync(CancellationToken cancellationToken)
-        => _semaphore!.TryAcquireAsync(Timeout.InfiniteTimeSpan, cancellationToken);
+    private protected override SystemWaitTarget Target => _semaphore!;
 
-    private protected override void GiveBack() => _semaphore!.Release();
+    private protected override void GiveBack()
+    {
+        try
+        {
+            _semaphore!.Release();
+        }
+        catch (NativeIpcException failure) when (failure.Error == NativeIpcError.OutOfResources)
+        {
+            // R1 Race: another one has given a permit meanwhile, up to the maximum. Safe because: with this one here
+            // its permit would have been refused.
+        }
+    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool explicitDisposing)

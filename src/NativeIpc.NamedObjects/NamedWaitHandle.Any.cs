@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
 namespace NativeIpc.NamedObjects;
 
 /// <content>Waiting for one of several.</content>
@@ -6,9 +9,14 @@ public abstract partial class NamedWaitHandle
     private const int MostHandles = 64;
 
     /// <summary>Waits for one of several handles, named and local ones mixed, as long as it takes.</summary>
-    /// <remarks>Takes exactly one: where several can be taken, the one with the lowest index. While it waits for named
-    /// objects on Linux it may take one more for a moment, and gives that back. A token is waited for by its
-    /// <see cref="CancellationToken.WaitHandle"/>.</remarks>
+    /// <remarks>
+    /// <para>Takes exactly one: where several can be taken at once, the one with the lowest index. A token is waited for
+    /// by its <see cref="CancellationToken.WaitHandle"/>.</para>
+    /// <para>Named objects on Linux are one wait of <see cref="SystemWait"/>, which takes nothing else. With local
+    /// handles among them, one of each kind may become ready in the same moment: a local
+    /// <see cref="ManualResetEvent"/>, as that of a token, then lets the named object be the one that was taken; beside
+    /// another local handle the named object is given back at once, and others may miss it for that moment.</para>
+    /// </remarks>
     /// <param name="waitHandles">The handles, 1 to 64.</param>
     /// <returns>The index of the one that was taken.</returns>
     /// <exception cref="ArgumentNullException">The array or one of the handles is null.</exception>
@@ -29,13 +37,15 @@ public abstract partial class NamedWaitHandle
     /// <exception cref="ArgumentOutOfRangeException">The time is negative, and not infinite.</exception>
     public static new int WaitAny(WaitHandle[] waitHandles, int millisecondsTimeout)
     {
-        if (!HasNamed(waitHandles)) return WaitHandle.WaitAny(waitHandles, millisecondsTimeout);
+        int named = CountNamed(waitHandles);
+        if (named == 0) return WaitHandle.WaitAny(waitHandles, millisecondsTimeout);
         ArgumentOutOfRangeException.ThrowIfLessThan(millisecondsTimeout, Timeout.Infinite);
         if (waitHandles.Length > MostHandles)
             throw new NotSupportedException($"One wait is for {MostHandles} handles at most.");
         int taken = TakeFirst(waitHandles);
-        return taken >= 0 ? taken
-            : millisecondsTimeout == 0 ? WaitTimeout : AnyWait.Run(waitHandles, millisecondsTimeout);
+        return taken >= 0 ? taken : millisecondsTimeout == 0 ? WaitTimeout
+            : named == waitHandles.Length ? WaitForNamed(waitHandles, millisecondsTimeout)
+            : MixedWait.Run(waitHandles, named, millisecondsTimeout);
     }
 
     /// <inheritdoc cref="WaitAny(WaitHandle[], int)"/>
@@ -128,34 +138,36 @@ public abstract partial class NamedWaitHandle
         return WaitHandle.SignalAndWait(toSignal, toWaitOn, millisecondsTimeout, exitContext);
     }
 
-    /// <summary>Takes the object for nobody yet, waiting for it without a thread; <see cref="Keep"/> or
-    /// <see cref="GiveBack"/> follows.</summary>
-    private protected abstract ValueTask<bool> TakeAsync(CancellationToken cancellationToken);
+    /// <summary>The object, as one of several that are waited for. What is taken of it is nobody's until
+    /// <see cref="Keep"/> or <see cref="GiveBack"/>.</summary>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
+    private protected abstract SystemWaitTarget Target { get; }
 
-    /// <summary>What was taken for nobody is the calling thread's.</summary>
+    /// <summary>What was taken is the calling thread's.</summary>
     /// <exception cref="AbandonedMutexException">From an owner that has ended.</exception>
     private protected virtual void Keep(int index)
     {
     }
 
-    /// <summary>What was taken for nobody is given back.</summary>
+    /// <summary>What was taken is given back.</summary>
     private protected abstract void GiveBack();
 
-    private static bool HasNamed(WaitHandle[] handles)
+    /// <summary>How many of them are named objects of Linux.</summary>
+    private static int CountNamed(WaitHandle[] handles)
     {
         ArgumentNullException.ThrowIfNull(handles);
-        bool isAny = false;
+        int count = 0;
         foreach (WaitHandle handle in handles)
         {
             if (handle is null) throw new ArgumentNullException(nameof(handles), "One of the handles is null.");
-            isAny |= handle is NamedWaitHandle { _isPlain: false };
+            if (handle is NamedWaitHandle { _isPlain: false }) count++;
         }
 
-        return isAny;
+        return count;
     }
 
     private static WaitHandle[] WithoutNamed(WaitHandle[] handles, string member)
-        => !HasNamed(handles) ? handles : throw new PlatformNotSupportedException(
+        => CountNamed(handles) == 0 ? handles : throw new PlatformNotSupportedException(
             $"{member} is not offered with a named object on Linux: no step of the system takes several of them, or "
                 + "none. Wait for one after the other, in one order everywhere.");
 
@@ -177,93 +189,132 @@ public abstract partial class NamedWaitHandle
         return -1;
     }
 
-    /// <summary>One wait for several, of which none could be taken at once.</summary>
-    /// <remarks>Each named object is awaited without a thread, and all local ones together on this thread, beside an
-    /// event that says that a named one was taken. What was taken and is not the answer is given back.</remarks>
-    private sealed class AnyWait : IDisposable
+    /// <summary>Waits for named objects alone, of which none could be taken at once, in one sleep.</summary>
+    /// <remarks>None of them is a mutex that the calling thread owns: that one would have been taken, and no other
+    /// thread can make it its owner.</remarks>
+    private static int WaitForNamed(WaitHandle[] handles, int millisecondsTimeout)
     {
+        Targets space = default;
+        Span<SystemWaitTarget> targets = ((Span<SystemWaitTarget>)space)[..handles.Length];
+        for (int i = 0; i < targets.Length; i++) targets[i] = ((NamedWaitHandle)handles[i]).Target;
+        int index = SystemWait.Any(targets, TimeSpan.FromMilliseconds(millisecondsTimeout)).Index;
+        if (index < 0) return WaitTimeout;
+        ((NamedWaitHandle)handles[index]).Keep(index);
+        return index;
+    }
+
+    /// <summary>The targets of one wait, on the stack.</summary>
+    [InlineArray(MostHandles)]
+    private struct Targets
+    {
+        private SystemWaitTarget _first;
+    }
+
+    /// <summary>One wait for named and local handles, of which none could be taken at once.</summary>
+    /// <remarks>The named ones are one wait without a thread, which takes one of them at most. All local ones are waited
+    /// for on this thread, beside an event that says that a named one was taken, or that the wait for them failed. What
+    /// was taken and is not the answer is given back.</remarks>
+    private sealed class MixedWait : IDisposable
+    {
+        private readonly WaitHandle[] _handles;
+        private readonly int[] _named;
+        private readonly int[] _local;
         private readonly CancellationTokenSource _isOver = new();
         private readonly ManualResetEvent _isTaken = new(false);
-        private readonly List<(int Index, NamedWaitHandle Handle, Task<bool> Taking)> _named = [];
-        private readonly List<int> _local = [];
+        private readonly Task<SystemWaitResult> _taking;
 
-        public static int Run(WaitHandle[] handles, int millisecondsTimeout)
+        private MixedWait(WaitHandle[] handles, int named)
         {
-            using var wait = new AnyWait();
-            int answer;
+            _handles = handles;
+            _named = new int[named];
+            _local = new int[handles.Length - named];
+            var targets = new SystemWaitTarget[named];
+            for (int i = 0, local = 0; i < handles.Length; i++)
+            {
+                if (handles[i] is NamedWaitHandle { _isPlain: false } handle)
+                {
+                    int position = i - local;
+                    _named[position] = i;
+                    targets[position] = handle.Target;
+                }
+                else _local[local++] = i;
+            }
+
+            _taking = SystemWait.AnyAsync(targets, Timeout.InfiniteTimeSpan, _isOver.Token).AsTask();
+            _taking.ContinueWith(static (_, isTaken) => ((ManualResetEvent)isTaken!).Set(), _isTaken,
+                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously
+                    | TaskContinuationOptions.NotOnCanceled, TaskScheduler.Default);
+        }
+
+        public static int Run(WaitHandle[] handles, int named, int millisecondsTimeout)
+        {
+            using var wait = new MixedWait(handles, named);
+            int local;
             try
             {
-                answer = wait.Sleep(handles, millisecondsTimeout);
+                local = wait.Sleep(millisecondsTimeout);
             }
             catch
             {
-                _ = wait.End(WaitTimeout, keepsOne: false);
+                if (wait.End() is { Failure: null, Index: >= 0 and int unwanted }) wait.Named(unwanted).GiveBack();
                 throw;
             }
 
-            answer = wait.End(answer, keepsOne: true);
-            if (answer != WaitTimeout && handles[answer] is NamedWaitHandle { _isPlain: false } taken)
-                taken.Keep(answer);
-            return answer;
-        }
+            (int taken, Exception? failure) = wait.End();
+            if (local < 0 && failure is not null) throw failure;
+            if (taken < 0) return local < 0 ? WaitTimeout : local;
 
-        /// <summary>The index of the local one that was taken, or of the first named one; a time-out.</summary>
-        private int Sleep(WaitHandle[] handles, int millisecondsTimeout)
-        {
-            for (int i = 0; i < handles.Length; i++)
+            // R1 Race: both kinds have become ready. Safe because: a local event that stays set was not changed by the
+            // wait; what another local handle gave cannot be given back, and what the named one gave can.
+            if (local >= 0 && handles[local] is not ManualResetEvent)
             {
-                if (handles[i] is NamedWaitHandle { _isPlain: false } named)
-                {
-                    Task<bool> taking = named.TakeAsync(_isOver.Token).AsTask();
-                    _named.Add((i, named, taking));
-                    taking.ContinueWith(static (_, isTaken) => ((ManualResetEvent)isTaken!).Set(), _isTaken,
-                        CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously
-                            | TaskContinuationOptions.NotOnCanceled, TaskScheduler.Default);
-                }
-                else _local.Add(i);
+                wait.Named(taken).GiveBack();
+                return local;
             }
 
-            WaitHandle[] all = [_isTaken, .. _local.Select(i => handles[i])];
+            wait.Named(taken).Keep(taken);
+            return taken;
+        }
+
+        private NamedWaitHandle Named(int index) => (NamedWaitHandle)_handles[index];
+
+        /// <summary>The index of the local one that was taken; -1 for none.</summary>
+        private int Sleep(int millisecondsTimeout)
+        {
+            var all = new WaitHandle[_local.Length + 1];
+            all[0] = _isTaken;
+            for (int i = 0; i < _local.Length; i++) all[i + 1] = _handles[_local[i]];
             try
             {
                 int woken = WaitHandle.WaitAny(all, millisecondsTimeout);
-                return woken is 0 or WaitTimeout ? WaitTimeout : _local[woken - 1];
+                return woken is 0 or WaitTimeout ? -1 : _local[woken - 1];
             }
             catch (AbandonedMutexException abandoned)
             {
                 int index = _local[abandoned.MutexIndex - 1];
-                throw new AbandonedMutexException(index, handles[index]);
+                throw new AbandonedMutexException(index, _handles[index]);
             }
         }
 
-        /// <summary>Ends the waits for named ones. The first that was taken is the answer if there is none yet; the
-        /// others are given back.</summary>
-        private int End(int answer, bool keepsOne)
+        /// <summary>Ends the wait for the named ones: the index of the one that was taken, or -1, and why it
+        /// failed.</summary>
+        private (int Index, Exception? Failure) End()
         {
             _isOver.Cancel();
-            Exception? failure = null;
-            foreach ((int index, NamedWaitHandle handle, Task<bool> taking) in _named)
+            try
             {
-                try
-                {
-                    if (!taking.GetAwaiter().GetResult()) continue;
-                }
-                catch (OperationCanceledException)
-                {
-                    continue;
-                }
-                catch (Exception thrown) when (thrown is NativeIpcException or ObjectDisposedException)
-                {
-                    failure ??= thrown;
-                    continue;
-                }
-
-                if (keepsOne && answer == WaitTimeout) answer = index;
-                else handle.GiveBack();
+                SystemWaitResult taken = _taking.GetAwaiter().GetResult();
+                Debug.Assert(!taken.TimedOut);
+                return (_named[taken.Index], null);
             }
-
-            if (keepsOne && answer == WaitTimeout && failure is not null) throw failure;
-            return answer;
+            catch (OperationCanceledException)
+            {
+                return (-1, null);
+            }
+            catch (Exception failure) when (failure is NativeIpcException or ObjectDisposedException)
+            {
+                return (-1, failure);
+            }
         }
 
         public void Dispose()

@@ -14,6 +14,9 @@ using Semaphore = NativeIpc.NamedObjects.NamedSemaphore;
 //   open KIND H NAME             ok              sem, mutex, event or map
 //   set H, reset H               ok
 //   any H,H... [MS]              acquiring, ok INDEX|timeout|abandoned INDEX
+//   anys H,H,H,H SEM MAP         ok N N N        until the last one is ready, and how often each other one was taken:
+//                                                a semaphore; an event, for which SEM is released; a mutex, to add one
+//                                                to the first number of MAP
 //   wait H [MS]                  acquiring, ok true|false|abandoned
 //   release H [N]                ok [COUNT]
 //   leave H                      ok              a thread of its own takes the mutex and ends
@@ -76,6 +79,7 @@ string Run(string[] words)
                 return $"ok abandoned {abandoned.MutexIndex}";
             }
 
+        case "anys": return "ok " + TakeAny([.. words[1].Split(',')], words[2], words[3]);
         case "map":
             Keep(words[1], MemoryMappedFile.CreateOrOpen(words[2], Number(words[3])));
             return "ok";
@@ -136,6 +140,30 @@ string Run(string[] words)
         case "exit": return "ok";
         default: return $"error Usage {words[0]}";
     }
+}
+
+string TakeAny(string[] names, string answers, string map)
+{
+    WaitHandle[] several = [.. names.Select(one => (WaitHandle)objects[one])];
+    int[] taken = new int[several.Length - 1];
+    for (int which; (which = NamedWaitHandle.WaitAny(several)) < taken.Length;)
+    {
+        taken[which]++;
+        switch (several[which])
+        {
+            case EventWaitHandle:
+                ((Semaphore)objects[answers]).Release();
+                break;
+            case Mutex mutex:
+                views[map].Write(0, views[map].ReadInt32(0) + 1);
+                mutex.ReleaseMutex();
+                break;
+            default:
+                break; // a permit is kept
+        }
+    }
+
+    return string.Join(' ', taken);
 }
 
 void Keep(string name, MemoryMappedFile map)

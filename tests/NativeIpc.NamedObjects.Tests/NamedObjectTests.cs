@@ -44,6 +44,17 @@ public abstract class NamedObjectTests : IDisposable
         return peer.Answer();
     }
 
+    /// <summary>Starts a thread of its own, whose failure the task has.</summary>
+    private protected static Task Start(Action action) => Task.Factory.StartNew(action, CancellationToken.None,
+        TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>Awaits the end of such a thread.</summary>
+    private protected static void Finish(Task thread)
+    {
+        Assert.Same(thread, Task.WhenAny(thread, Task.Delay(Watchdog)).GetAwaiter().GetResult());
+        thread.GetAwaiter().GetResult();
+    }
+
     /// <summary>Runs what a thread of its own does, to its end.</summary>
     private protected static void OnAnotherThread(Action action)
     {

@@ -84,6 +84,126 @@ public sealed class WaitAnyTests : NamedObjectTests
     }
 
     [Fact]
+    [NeedsLinux("Windows has one wait for them, and its own tests.")]
+    public void A_mutex_that_was_taken_asleep_is_owned_by_the_thread_which_may_take_it_again()
+    {
+        string name = NextName();
+        PeerProcess peer = Peer();
+        using var signal = new NamedEvent(false, EventResetMode.AutoReset, NextName());
+        using var mutex = new NamedMutex(false, name);
+        using var again = new NamedMutex(false, name);
+        peer.Ask($"open mutex m {name}");
+        Assert.Equal("true", Wait(peer, "m"));
+        using var isTaken = new ManualResetEvent(false);
+        using var isSeen = new ManualResetEvent(false);
+        Task owner = Start(() =>
+        {
+            Assert.Equal(1, NamedWaitHandle.WaitAny([signal, mutex]));
+            Assert.Equal(1, NamedWaitHandle.WaitAny([signal, mutex], 0));
+            Assert.Equal(0, NamedWaitHandle.WaitAny([again, mutex])); // the same mutex
+            isTaken.Set();
+            Assert.True(isSeen.WaitOne(Watchdog));
+            again.ReleaseMutex();
+            mutex.ReleaseMutex();
+            mutex.ReleaseMutex();
+            Assert.Throws<ApplicationException>(mutex.ReleaseMutex);
+        });
+        peer.Ask("release m");
+        Assert.True(isTaken.WaitOne(Watchdog));
+        Assert.Throws<ApplicationException>(mutex.ReleaseMutex);
+        Assert.Equal(WaitHandle.WaitTimeout, NamedWaitHandle.WaitAny([signal, mutex], 5));
+        isSeen.Set();
+        Finish(owner);
+        Assert.Equal("true", Wait(peer, "m"));
+    }
+
+    [Fact]
+    public void A_mutex_whose_thread_has_ended_is_taken_and_told()
+    {
+        using var signal = new NamedEvent(false, EventResetMode.AutoReset, NextName());
+        using var mutex = new NamedMutex(false, NextName());
+        OnAnotherThread(() => Assert.Equal(1, NamedWaitHandle.WaitAny([signal, mutex])));
+        AbandonedMutexException told = Assert.Throws<AbandonedMutexException>(
+            () => NamedWaitHandle.WaitAny([signal, mutex], Watchdog));
+        Assert.Equal(1, told.MutexIndex);
+        mutex.ReleaseMutex();
+        Assert.Equal(1, NamedWaitHandle.WaitAny([signal, mutex]));
+        mutex.ReleaseMutex();
+    }
+
+    [Fact]
+    [NeedsLinux("On Windows a handle must not be closed while it is waited for.")]
+    public void A_handle_that_is_disposed_ends_the_sleep()
+    {
+        using var signal = new NamedEvent(false, EventResetMode.AutoReset, NextName());
+        using var local = new AutoResetEvent(false);
+        foreach (WaitHandle[] others in (WaitHandle[][])[[signal], [signal, local]])
+        {
+            var semaphore = new NamedSemaphore(0, 1, NextName());
+            using var begun = new ManualResetEvent(false);
+            Task waiter = Start(() =>
+            {
+                begun.Set();
+                Assert.Throws<ObjectDisposedException>(() => NamedWaitHandle.WaitAny([.. others, semaphore]));
+            });
+            Assert.True(begun.WaitOne(Watchdog));
+            semaphore.Dispose();
+            Finish(waiter);
+        }
+    }
+
+    [Fact]
+    [NeedsLinux("It counts what this thread allocates.")]
+    public void Waiting_for_several_named_ones_allocates_nothing()
+    {
+        using var signal = new NamedEvent(false, EventResetMode.AutoReset, NextName());
+        using var semaphore = new NamedSemaphore(0, 1000, NextName());
+        using var mutex = new NamedMutex(false, NextName());
+        using var asked = new SemaphoreSlim(0);
+        WaitHandle[] all = [signal, semaphore];
+        WaitHandle[] three = [signal, semaphore, mutex];
+        const int tries = 6, sleeps = 50;
+        var setter = new Thread(() =>
+        {
+            for (int i = 0; i < tries * sleeps; i++)
+            {
+                asked.Wait();
+                signal.Set();
+            }
+        });
+        setter.Start();
+        long fewest = long.MaxValue;
+        for (int attempt = 0; attempt < tries; attempt++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
+            {
+                semaphore.Release();
+                Wait(all);
+                Wait(three);
+                mutex.ReleaseMutex();
+            }
+
+            for (int i = 0; i < 3; i++) NamedWaitHandle.WaitAny(all, 1);
+            for (int i = 0; i < sleeps; i++)
+            {
+                asked.Release();
+                Wait(all);
+            }
+
+            fewest = Math.Min(fewest, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.True(setter.Join(Watchdog));
+        Assert.Equal(0, fewest);
+
+        static void Wait(WaitHandle[] handles)
+        {
+            if (NamedWaitHandle.WaitAny(handles, 60_000) == WaitHandle.WaitTimeout) Assert.Fail("The time is up.");
+        }
+    }
+
+    [Fact]
     public void Every_signal_is_taken_once_whoever_waits_for_several()
     {
         const int threads = 3, times = 400;
