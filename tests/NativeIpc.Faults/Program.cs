@@ -21,7 +21,9 @@ string[] usage =
 Scenario[] scenarios =
 [
     .. SegmentScenarios.All(isPosix: true), .. SemaphoreScenarios.All(isPosix: true),
+    .. EventScenarios.All(isPosix: true),
     .. SegmentScenarios.All(isPosix: false), .. SemaphoreScenarios.All(isPosix: false),
+    .. EventScenarios.All(isPosix: false),
 ];
 if (args is ["list"])
 {

@@ -165,7 +165,8 @@ internal sealed class Runner : IDisposable
             : what.Contains("System V shm", StringComparison.Ordinal) ? "segment" : "";
         return said.Any(message => message.Contains(native, StringComparison.Ordinal)
             && (message.Contains(kind, StringComparison.Ordinal)
-                || message.Contains("segment", StringComparison.Ordinal)));
+                || message.Contains("segment", StringComparison.Ordinal)
+                || (kind == "semaphore" && message.Contains("event", StringComparison.Ordinal))));
     }
 
     /// <summary>
@@ -180,6 +181,12 @@ internal sealed class Runner : IDisposable
             bool isSeen = path.StartsWith(Place.KeyFiles, StringComparison.Ordinal)
                 || path.Contains(Place.Prefix, StringComparison.Ordinal);
             if (isSeen || !File.Exists(path)) continue;
+            if (_listener.Messages.Any(message => message.Contains(path, StringComparison.Ordinal)))
+            {
+                File.Delete(path);
+                continue;
+            }
+
             if (Place.IsTemporaryOfLibc(path)
                 && calls.Any(call => call is { Unlinks: true, IsMadeToFail: true } && call.Path == path))
                 LeftByLibc++;

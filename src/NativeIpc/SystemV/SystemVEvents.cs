@@ -154,6 +154,16 @@ internal sealed class SystemVEvents : IEventBackend
             if (WaitForMode(Creating, file, id, TimeSpan.Zero) is not { } found) continue;
             if (found != mode) throw EventObject.OtherMode(Creating, key, found);
             if (!session.File.HasPath) continue;
+
+            // Before it is this instance's to remove: one that could not be taken over stays as it is.
+            if (!isMaker && existing == Existing.Reset)
+            {
+                number = isSet ? SystemVEventSet.Set(id, found) : SystemVEventSet.Reset(id);
+                if (SystemVSupport.IsGone(number)) continue;
+                if (number != 0 && number != Errno.EAGAIN) // which says that it was so already
+                    throw SystemVErrors.UseSemaphore(Creating, file, "semop", number);
+            }
+
             var set = new SystemVSet(id, session.File.Status.Identity)
             {
                 CreatedNew = isMaker,
@@ -161,11 +171,7 @@ internal sealed class SystemVEvents : IEventBackend
                 MadeKeyFile = session.MadeFile,
             };
             session.Keep();
-            var opened = new SystemVEvent(key, set, found, options);
-            if (isMaker || existing != Existing.Reset) return opened;
-            if (isSet) opened.Set();
-            else opened.Reset();
-            return opened;
+            return new SystemVEvent(key, set, found, options);
         }
     }
 

@@ -233,10 +233,24 @@ internal sealed class PosixEvents : IEventBackend
         }
         finally
         {
-            var second = new Utf8Path("/dev/shm/"u8, name);
-            _ = Libc.unlink_utf8(second.Pointer);
+            RemoveSecondName(key, name);
             _ = Libc.close(file);
         }
+    }
+
+    /// <summary>Removes the second name of what was made under one. Where that fails, the name stays, and leads to the
+    /// event or to what would have been one.</summary>
+    private static unsafe void RemoveSecondName(in NativeIpcKey key, string name)
+    {
+        var second = new Utf8Path("/dev/shm/"u8, name);
+        int number;
+        do number = Libc.unlink_utf8(second.Pointer) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        while (number == Errno.EINTR);
+
+        if (number == 0 || number == Errno.ENOENT) return;
+        NativeIpcEventSource.s_log.NotRemoved(
+            $"{Failure.Describe(key)} was made under a second name, /dev/shm/{name}, which was not removed: "
+                + $"{PosixErrors.Unlink(Creating, key, "unlink", number).Message}");
     }
 
     /// <summary>Content, owner, group and mode of a file that has not got its name yet.</summary>
