@@ -12,7 +12,8 @@ public class BadKeyTests
 
     private static void AssertRefused(NativeIpcKey key)
     {
-        foreach (Outcome outcome in (Outcome[])[.. Calls.WithSegment(key), .. Calls.WithSemaphore(key)])
+        Outcome[] all = [.. Calls.WithSegment(key), .. Calls.WithSemaphore(key), .. Calls.WithEvent(key)];
+        foreach (Outcome outcome in all)
             outcome.AssertSays(NativeIpcError.KeyError, key, KeyCheck, 0);
     }
 

@@ -7,6 +7,7 @@ namespace NativeIpc.Machine;
 internal static class Calls
 {
     private static readonly SharedMemoryOptions s_segment = new() { PeerTimeout = TimeSpan.FromMilliseconds(50) };
+    private static readonly SystemEventOptions s_event = new() { PeerTimeout = TimeSpan.FromMilliseconds(50) };
     private static readonly SystemSemaphoreOptions s_semaphore = new() { PeerTimeout = TimeSpan.FromMilliseconds(50) };
 
     internal static IReadOnlyList<(string Name, Func<NativeIpcKey, string> Run)> Segments { get; } =
@@ -33,6 +34,17 @@ internal static class Calls
         ("Remove", key => SystemSemaphore.Remove(key) ? "removed" : "missing"),
     ];
 
+    internal static IReadOnlyList<(string Name, Func<NativeIpcKey, string> Run)> Events { get; } =
+    [
+        ("CreateNew", key => Use(SystemEvent.CreateNew(key, EventResetMode.AutoReset, options: s_event))),
+        ("CreateOrOpen", key => Use(SystemEvent.CreateOrOpen(key, EventResetMode.AutoReset, options: s_event))),
+        ("CreateOrReset", key => Use(SystemEvent.CreateOrReset(key, EventResetMode.AutoReset, options: s_event))),
+        ("OpenExisting", key => Use(SystemEvent.OpenExisting(key, s_event))),
+        ("TryOpenExisting",
+            key => SystemEvent.TryOpenExisting(key, out SystemEvent? found, s_event) ? Use(found) : "missing"),
+        ("Remove", key => SystemEvent.Remove(key) ? "removed" : "missing"),
+    ];
+
     /// <summary>What each call comes to with a key.</summary>
     internal static IEnumerable<Outcome> WithSegment(NativeIpcKey key)
         => Segments.Select(call => Outcome.From($"SharedMemory.{call.Name}", () => call.Run(key)));
@@ -40,6 +52,16 @@ internal static class Calls
     /// <inheritdoc cref="WithSegment"/>
     internal static IEnumerable<Outcome> WithSemaphore(NativeIpcKey key)
         => Semaphores.Select(call => Outcome.From($"SystemSemaphore.{call.Name}", () => call.Run(key)));
+
+    /// <inheritdoc cref="WithSegment"/>
+    internal static IEnumerable<Outcome> WithEvent(NativeIpcKey key)
+        => Events.Select(call => Outcome.From($"SystemEvent.{call.Name}", () => call.Run(key)));
+
+    private static string Use(SystemEvent opened)
+    {
+        opened.Dispose();
+        return opened.CreatedNew ? "created" : "opened";
+    }
 
     private static string Use(SharedMemory segment)
     {

@@ -32,6 +32,8 @@ internal static class TestRun
 
     internal static string SemaphoreFile(NativeIpcKey key) => "/dev/shm/sem." + key.NativeKey[1..];
 
+    internal static string EventFile(NativeIpcKey key) => "/dev/shm/nativeipc-event." + key.NativeKey[1..];
+
     private static string MakeFolder()
     {
         string folder = Directory.CreateTempSubdirectory(Prefix).FullName;

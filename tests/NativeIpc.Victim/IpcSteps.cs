@@ -11,6 +11,7 @@ internal sealed class IpcSteps
     private readonly List<IDisposable> _kept = [];
     private SharedMemory? _segment;
     private SystemSemaphore? _semaphore;
+    private SystemEvent? _event;
     private SharedMemoryLock _lock;
     private IpcObjectInfo? _listed;
     private string[] _words = [];
@@ -79,6 +80,17 @@ internal sealed class IpcSteps
                 $"{Keep(SharedMemory.OpenExisting(Key, SharedMemoryAccess.ReadWrite, SegmentOptions))}, {Lock()}",
             "segment-status" => $"{_segment!.GetLockStatus()}",
             "semaphore-acquire-in-thread" => AcquireInThread(),
+            "event-create" => Keep(SystemEvent.CreateNew(Key, EventResetMode.AutoReset, options: EventOptions)),
+            "event-create-or-open" =>
+                Keep(SystemEvent.CreateOrOpen(Key, EventResetMode.AutoReset, options: EventOptions)),
+            "event-reset" => Keep(SystemEvent.CreateOrReset(Key, EventResetMode.AutoReset, options: EventOptions)),
+            "event-open" => Keep(SystemEvent.OpenExisting(Key, EventOptions)),
+            "event-try-open" => SystemEvent.TryOpenExisting(Key, out SystemEvent? found, EventOptions)
+                ? Keep(found) : "missing",
+            "event-remove" => SystemEvent.Remove(Key) ? "removed" : "missing",
+            "event-is-set" => _event!.TryGetIsSet(out bool isSet) ? $"{isSet}" : "unknown",
+            "event-set" => Set(),
+            "event-wait" => $"{_event!.Wait(Milliseconds)}",
             "segment-churn" => Churn(key => SharedMemory.CreateNew(key, 4096)),
             "semaphore-churn" => Churn(key => SystemSemaphore.CreateNew(key, 1)),
             "safe-key" => SharedMemory.PlatformSafeKey(words[2],
@@ -225,6 +237,17 @@ internal sealed class IpcSteps
         Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 
+    private SystemEventOptions EventOptions => new()
+    {
+        Mode = Mode,
+        Removal = Removal,
+        RemoveAtProcessExit = RemoveAtProcessExit,
+        PeerTimeout = PeerTimeout,
+        AllowOtherOwners = bool.Parse(Option("others", "false")),
+        Reclaim = bool.Parse(Option("reclaim", "false")),
+        Group = Option("group", "") is { Length: > 0 } group ? group : null,
+    };
+
     private string Option(string name, string otherwise)
         => Array.Find(_words, word => word.StartsWith(name + "=", StringComparison.Ordinal)) is { } found
             ? found[(name.Length + 1)..] : otherwise;
@@ -234,6 +257,19 @@ internal sealed class IpcSteps
         _segment = segment;
         _kept.Add(segment);
         return $"{(segment.CreatedNew ? "created" : "opened")} {segment.Size}";
+    }
+
+    private string Keep(SystemEvent opened)
+    {
+        _event = opened;
+        _kept.Add(opened);
+        return opened.CreatedNew ? "created" : "opened";
+    }
+
+    private string Set()
+    {
+        _event!.Set();
+        return "set";
     }
 
     private string Keep(SystemSemaphore semaphore)
@@ -433,7 +469,7 @@ internal sealed class IpcSteps
         for (int i = _kept.Count - 1; i >= 0; i--) _kept[i].Dispose();
         _kept.Clear();
         _pending.Clear();
-        (_segment, _semaphore) = (null, null);
+        (_segment, _semaphore, _event) = (null, null, null);
         return "disposed";
     }
 
@@ -470,7 +506,7 @@ internal sealed class IpcSteps
     {
         _kept.Clear();
         _pending.Clear();
-        (_segment, _semaphore, _lock) = (null, null, default);
+        (_segment, _semaphore, _event, _lock) = (null, null, null, default);
     }
 
     private static string Supports(NativeIpcKeyType type)
