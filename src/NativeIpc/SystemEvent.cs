@@ -288,6 +288,32 @@ public sealed partial class SystemEvent : IDisposable
     /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>
     public bool TryGetIsSet(out bool isSet) => _event.TryGetIsSet(out isSet);
 
+    /// <summary>Whether the event that this instance has open is not the one that its key leads to now: a peer removed
+    /// it, or its name, or made another one under the name. Others who open the key do not meet this instance any
+    /// more.</summary>
+    /// <remarks>
+    /// <para>POSIX: noticed a moment after it happens, for good, and asking costs a read of memory
+    /// (<c>inotify(7)</c>) once it was asked some times. System V: the set was removed, or the key file is gone or
+    /// another one. Windows: always false, since a name cannot lead elsewhere while somebody has it open.</para>
+    /// <para>A state that a peer has set anew (<see cref="CreateOrReset"/>) replaces nothing.</para>
+    /// </remarks>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    public bool WasReplaced
+    {
+        get
+        {
+            EventObject used = BeginUse();
+            try
+            {
+                return used.WasReplaced;
+            }
+            finally
+            {
+                used.EndUse();
+            }
+        }
+    }
+
     /// <summary>Waits for the event as long as it takes.</summary>
     /// <exception cref="ObjectDisposedException">This instance was disposed, before or meanwhile.</exception>
     /// <exception cref="NativeIpcException">As <see cref="Set"/>.</exception>

@@ -46,6 +46,8 @@ namespace NativeIpc.Conformance.Posix
 
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<PosixProvider>;
 
+    public sealed class ReplacedEventTests : ReplacedEventTests<PosixProvider>;
+
     public sealed class LifetimeTests : LifetimeTests<PosixProvider>;
 
     public sealed class CrashTests : CrashTests<PosixProvider>;
@@ -199,6 +201,8 @@ namespace NativeIpc.Conformance.SystemV
 
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemVProvider>;
 
+    public sealed class ReplacedEventTests : ReplacedEventTests<SystemVProvider>;
+
     public sealed class UndoTests : UndoTests<SystemVProvider>;
 
     public sealed class ListingTests : ListingTests<SystemVProvider>;
@@ -263,6 +267,8 @@ namespace NativeIpc.Conformance.SystemV84
     public sealed class ActivityTests : ActivityTests<SystemV84Provider>;
 
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<SystemV84Provider>;
+
+    public sealed class ReplacedEventTests : ReplacedEventTests<SystemV84Provider>;
 
     public sealed class UndoTests : UndoTests<SystemV84Provider>;
 
@@ -329,6 +335,9 @@ namespace NativeIpc.Conformance.Windows
 
     [Trait("Needs", "Windows")]
     public sealed class ReplacedSemaphoreTests : ReplacedSemaphoreTests<WindowsProvider>;
+
+    [Trait("Needs", "Windows")]
+    public sealed class ReplacedEventTests : ReplacedEventTests<WindowsProvider>;
 
     [Trait("Needs", "Windows")]
     public sealed class LifetimeTests : LifetimeTests<WindowsProvider>;

@@ -17,12 +17,14 @@ internal sealed class SystemVEvent : EventObject
     private const string Waiting = "wait for the event";
 
     private readonly int _id;
+    private readonly FileIdentity _keyFile;
     private readonly SystemVSemaphoreRemoval? _removal;
 
     internal SystemVEvent(in NativeIpcKey key, in SystemVSet set, EventResetMode mode, SystemEventOptions options)
         : base(key, mode)
     {
         _id = set.Id;
+        _keyFile = set.KeyFile;
         CreatedNew = set.CreatedNew;
         if (!set.Owns || options.Removal is not (RemovalPolicy.Default or RemovalPolicy.Creator)) return;
         _removal = new SystemVSemaphoreRemoval(SystemVEvents.FileKey(key), set, options.PeerTimeout,
@@ -32,6 +34,18 @@ internal sealed class SystemVEvent : EventObject
     }
 
     public override string ObjectIdentity => _id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    /// <remarks>A key file that was made anew has another inode, and newcomers get another key of it.</remarks>
+    public override bool WasReplaced
+    {
+        get
+        {
+            if (!SystemVEventSet.Exists(_id)) return true;
+            int error = Libc.Status(KeyFile.Path(SystemVEvents.FileKey(Key)), followLink: true, out FileStatus now);
+            return error == Errno.ENOENT || (error == 0 && now.Identity != _keyFile);
+        }
+    }
 
     public override void Set()
     {

@@ -28,6 +28,7 @@ internal sealed unsafe class PosixEvent : EventObject
     private int _counted;
     private volatile bool _isPromoted;
     private StandInPage? _standIn;
+    private NameWatch? _nameWatch;
 
     internal PosixEvent(in NativeIpcKey key, nint page, FileIdentity identity, Origin origin, EventResetMode mode)
         : base(key, mode)
@@ -50,6 +51,20 @@ internal sealed unsafe class PosixEvent : EventObject
     internal FileIdentity Identity { get; }
 
     public override string ObjectIdentity => Identity.ToString();
+
+    /// <inheritdoc/>
+    public override bool WasReplaced
+    {
+        get
+        {
+            if (Volatile.Read(ref _nameWatch) is { } watch) return watch.HasChanged;
+            watch = NameWatch.TryWatch(PosixNames.FileOf(Key, IpcObjectKind.SystemEvent), Identity);
+            if (watch is null) return false;
+
+            // R7 Race: two callers begin a watch. Safe because: one that was never asked holds nothing of the system.
+            return (Interlocked.CompareExchange(ref _nameWatch, watch, null) ?? watch).HasChanged;
+        }
+    }
 
     public override bool AreTriesDear => false;
 
@@ -283,6 +298,7 @@ internal sealed unsafe class PosixEvent : EventObject
     private void UnmapPage()
     {
         Debug.Assert(!IsClosed || (FastAddress == 0 && !_step.IsOpen));
+        _nameWatch?.Dispose();
 
         // Not closed: then this is the finalizer, and no thread can come late.
         if (!_isPromoted || !IsClosed) _handle.Close();
