@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace NativeIpc.NamedObjects;
 
@@ -121,7 +122,7 @@ public sealed class NamedEvent : NamedWaitHandle
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public bool Set()
     {
-        if (_event is null) return _plain!.Set();
+        if (_event is null) return SetPlain();
         _event.Set();
         return true;
     }
@@ -131,10 +132,17 @@ public sealed class NamedEvent : NamedWaitHandle
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public bool Reset()
     {
-        if (_plain is not null) return _plain.Reset();
-        _event!.Reset();
+        if (_event is null) return ResetPlain();
+        _event.Reset();
         return true;
     }
+
+    // Not inlined: callers would get the frame of a call of the system, also where they never make it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool SetPlain() => _plain!.Set();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool ResetPlain() => _plain!.Reset();
 
     /// <inheritdoc/>
     public override bool WaitOne()

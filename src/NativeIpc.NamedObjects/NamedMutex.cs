@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace NativeIpc.NamedObjects;
 
@@ -134,9 +135,12 @@ public sealed class NamedMutex : NamedWaitHandle
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public void ReleaseMutex()
     {
-        if (_plain is not null) _plain.ReleaseMutex();
+        if (_plain is not null) ReleasePlain();
         else Named.Release();
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // as in NamedEvent
+    private void ReleasePlain() => _plain!.ReleaseMutex();
 
     private MutexObject Named
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace NativeIpc.NamedObjects;
 
@@ -132,7 +133,7 @@ public sealed class NamedSemaphore : NamedWaitHandle
     public int Release(int releaseCount)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(releaseCount, 1);
-        if (_semaphore is null) return _plain!.Release(releaseCount);
+        if (_semaphore is null) return ReleasePlain(releaseCount);
         try
         {
             _semaphore.Release(releaseCount, out int before);
@@ -143,6 +144,9 @@ public sealed class NamedSemaphore : NamedWaitHandle
             throw new SemaphoreFullException(failure.Message, failure);
         }
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // as in NamedEvent
+    private int ReleasePlain(int releaseCount) => _plain!.Release(releaseCount);
 
     /// <inheritdoc/>
     public override bool WaitOne()

@@ -10,8 +10,8 @@ public abstract partial class NamedWaitHandle
 
     /// <summary>Waits for one of several handles, named and local ones mixed, as long as it takes.</summary>
     /// <remarks>
-    /// <para>Takes exactly one: where several can be taken at once, the one with the lowest index. A token is waited for
-    /// by its <see cref="CancellationToken.WaitHandle"/>.</para>
+    /// <para>Takes exactly one: where several can be taken at once, the one with the lowest index. A token is waited
+    /// for by its <see cref="CancellationToken.WaitHandle"/>.</para>
     /// <para>Named objects on Linux are one wait of <see cref="SystemWait"/>, which takes nothing else. With local
     /// handles among them, one of each kind may become ready in the same moment: a local
     /// <see cref="ManualResetEvent"/>, as that of a token, then lets the named object be the one that was taken; beside
@@ -211,9 +211,9 @@ public abstract partial class NamedWaitHandle
     }
 
     /// <summary>One wait for named and local handles, of which none could be taken at once.</summary>
-    /// <remarks>The named ones are one wait without a thread, which takes one of them at most. All local ones are waited
-    /// for on this thread, beside an event that says that a named one was taken, or that the wait for them failed. What
-    /// was taken and is not the answer is given back.</remarks>
+    /// <remarks>The named ones are one wait without a thread, which takes one of them at most. All local ones are
+    /// waited for on this thread, beside an event that says that a named one was taken, or that the wait for them
+    /// failed. What was taken and is not the answer is given back.</remarks>
     private sealed class MixedWait : IDisposable
     {
         private readonly WaitHandle[] _handles;

@@ -120,7 +120,7 @@ public sealed class WaitAnyRaceTests : NamedObjectTests
         });
     }
 
-    /// <summary>A thread waits for any of the handles, again and again, while another one gives what it takes.</summary>
+    /// <summary>A thread waits for any of the handles, again and again, while another one gives it.</summary>
     private static void InRounds(WaitHandle[] handles, Action<int, Func<int>> give)
     {
         using var begin = new AutoResetEvent(false);
