@@ -151,6 +151,9 @@ public sealed class NamedMutex : NamedWaitHandle
         }
     }
 
+    /// <inheritdoc/>
+    public override bool WaitOne() => _named is null ? base.WaitOne() : Named.Wait(Timeout.InfiniteTimeSpan);
+
     private protected override bool Wait(TimeSpan timeout) => Named.Wait(timeout);
 
     private protected override SystemWaitTarget Target => Named.Target;
