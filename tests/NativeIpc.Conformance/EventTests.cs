@@ -605,6 +605,33 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
             EventResetMode.AutoReset);
     }
 
+    [BackendFact(Needs.SystemV | Needs.Linux)]
+    public void No_key_of_a_segment_or_a_semaphore_leads_to_an_events_set()
+    {
+        NativeIpcKey key = NextKey();
+        using SystemEvent opened = SystemEvent.CreateNew(key, EventResetMode.AutoReset);
+        Assert.False(SharedMemory.TryOpenExisting(key, out _));
+        Assert.False(SystemSemaphore.TryOpenExisting(key, out _));
+        NativeIpcKey file = new($"{key.NativeKey}.event", key.Type);
+        Assert.True(File.Exists(file.NativeKey));
+        foreach (Func<object?> use in (Func<object?>[])
+        [
+            () => SystemSemaphore.OpenExisting(file), () => SystemSemaphore.CreateOrOpen(file, 1),
+            () => SystemSemaphore.CreateOrReset(file, 1), () => SystemSemaphore.Remove(file),
+            () => SharedMemory.CreateOrOpen(file, 1), () => SharedMemory.OpenExisting(file),
+            () => SharedMemory.Remove(file),
+        ])
+        {
+            NativeIpcException refused = Assert.Throws<NativeIpcException>(use);
+            Assert.Equal(NativeIpcError.KeyError, refused.Error);
+            Assert.Contains("events", refused.Message, StringComparison.Ordinal);
+        }
+
+        opened.Set();
+        Assert.True(opened.Wait(TimeSpan.Zero));
+        Assert.False(opened.Wait(TimeSpan.Zero));
+    }
+
     [Fact]
     public void Waits_and_Sets_do_not_allocate()
     {

@@ -37,7 +37,7 @@ internal static class UsableKey
 
         name = NameText.ForSystem(name, platform, form);
         if (kind == IpcObjectKind.SystemEvent && key.Type.IsSystemV) name += EventSuffix;
-        return key.Type.IsSystemV ? FindPathViolation(name, platform)
+        return key.Type.IsSystemV ? FindPathViolation(name, kind, platform)
             : platform == KeyPlatform.Apple ? FindAppleViolation(name, kind)
             : FindPosixViolation(name, kind, platform);
     }
@@ -121,8 +121,13 @@ internal static class UsableKey
             + $"has at most {limit} on Apple systems. Use a shorter name.";
     }
 
-    private static string? FindPathViolation(string path, KeyPlatform platform)
+    private static string? FindPathViolation(string path, IpcObjectKind kind, KeyPlatform platform)
     {
+        // A segment has its lock under its own key: a set, as the event is
+        if (kind != IpcObjectKind.SystemEvent && platform is KeyPlatform.Linux or KeyPlatform.LinuxMusl
+            && path.EndsWith(EventSuffix, StringComparison.Ordinal))
+            return $"The native key '{path}' ends with '{EventSuffix}', as the key files of this library's events do, "
+                + $"and would meet one. Use another name.";
         (int length, int limit) = PathLength(path, platform);
         if (length > limit)
             return $"The path of the System V key has {length} bytes in UTF-8; the system takes at most {limit}. Use "

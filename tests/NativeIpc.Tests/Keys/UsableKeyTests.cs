@@ -25,6 +25,26 @@ public class UsableKeyTests
         }
     }
 
+    [Theory]
+    [InlineData(IpcObjectKind.SharedMemory)]
+    [InlineData(IpcObjectKind.SystemSemaphore)]
+    public void A_System_V_key_whose_file_would_be_an_events_is_refused_where_there_are_such(IpcObjectKind kind)
+    {
+        foreach (NativeIpcKeyType type in (NativeIpcKeyType[])[NativeIpcKeyType.SystemV,
+            NativeIpcKeyType.FromProjectId(7)])
+        {
+            NativeIpcKey key = new("/tmp/a.event", type);
+            Assert.Contains("meet one", UsableKey.FindViolation(key, kind, KeyPlatform.Linux),
+                StringComparison.Ordinal);
+            Assert.Contains("meet one", UsableKey.FindViolation(key, kind, KeyPlatform.LinuxMusl),
+                StringComparison.Ordinal);
+            Assert.Null(UsableKey.FindViolation(key, kind, KeyPlatform.Apple));
+            Assert.Null(UsableKey.FindViolation(key, IpcObjectKind.SystemEvent, KeyPlatform.Linux));
+            Assert.Null(UsableKey.FindViolation(new("/tmp/a.events", type), kind, KeyPlatform.Linux));
+            Assert.Null(UsableKey.FindViolation(new("/tmp/a.event/b", type), kind, KeyPlatform.Linux));
+        }
+    }
+
     [Fact]
     public void A_lone_surrogate_is_refused_on_every_platform() // not as a theory: attributes are UTF-8
     {
