@@ -139,6 +139,7 @@ public class JsonSchemaTests : OneType
             // --fix acts on the whole machine, and other tests run beside this one
             Check("DoctorReport", null, "doctor");
             Check("KeyReport", 0, "key", "safe", "frames");
+            Check("KeyReport", 0, "key", "safe", "frames", "--scope", "user", "-k", "event");
             Check("KeyReport", 0, "key", "legacy", "frames");
             Check("KeyReport", 0, "key", "parse", "windows:" + new string('x', 300));
             Check("KeyReport", 0, "key", "convert", $"{segment}", "--to", "windows");

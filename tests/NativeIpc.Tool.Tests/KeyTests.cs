@@ -15,6 +15,10 @@ public class KeyTests
     [InlineData("systemv-84:/tmp/f", "key", "safe", "/tmp/f", "-t", "systemv-84", "-p", "linux")]
     [InlineData("windows:shm_frames", "key", "safe", "frames", "-p", "windows")]
     [InlineData("windows:sem_frames", "key", "safe", "frames", "-t", "windows", "-k", "sem")]
+    [InlineData("windows:event_frames", "key", "safe", "frames", "-t", "windows", "-k", "event")]
+    [InlineData("windows:event_frames", "key", "convert", "posix:/frames", "--to", "windows", "-k", "event")]
+    [InlineData("posix:/frames", "key", "convert", "windows:event_frames", "--to", "posix", "-p", "linux", "-k",
+        "event")]
     [InlineData("windows:Global\\sem_frames", "key", "safe", "Global\\frames", "-t", "windows", "-k", "sem")]
     [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames", "key",
         "legacy", "frames", "-p", "linux", "-d", "/tmp")]
@@ -44,6 +48,23 @@ public class KeyTests
         Assert.True(Nipc.Json("key", "safe", name, "-p", "macos", "--json").GetProperty("wasCut").GetBoolean());
     }
 
+    [Theory]
+    [InlineData("machine", NameScope.Machine)]
+    [InlineData("user", NameScope.User)]
+    [InlineData("session", NameScope.Session)]
+    public void Safe_makes_the_key_of_a_scope_as_the_library_does(string word, NameScope scope)
+    {
+        Assert.Equal(SharedMemory.PlatformSafeKey("a.b", scope).ToString(),
+            Nipc.Succeed("key", "safe", "a.b", "--scope", word));
+        Assert.Equal(SystemSemaphore.PlatformSafeKey("a.b", scope, NativeIpcKeyType.SystemV).ToString(),
+            Nipc.Succeed("key", "safe", "a.b", "--scope", word, "-k", "sem", "-t", "systemv"));
+        JsonElement key = Nipc.Json("key", "safe", "a.b", "--scope", word, "-k", "event", "--json");
+        Assert.Equal(SystemEvent.PlatformSafeKey("a.b", scope).ToString(), key.GetProperty("key").GetString());
+        Assert.Equal("event", key.GetProperty("kind").GetString());
+        Assert.True(key.GetProperty("supportedHere").GetBoolean());
+        Assert.False(key.TryGetProperty("lockKey", out _));
+    }
+
     [Fact]
     public void Explain_names_the_rule_of_each_part_and_the_limit()
     {
@@ -66,6 +87,17 @@ public class KeyTests
         "-p", "linux", "-d", "/run/user/7")]
     [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames",
         @"\n +frames +the ASCII letters of the name\n", "-p", "linux", "-d", "/tmp")]
+    // No Qt before 6.6 had events
+    [InlineData("systemv:/tmp/qipc_sharedmemory_framese7d679448a726df93a0ecc139508c9d3ef48b980?legacyKey=frames",
+        @"\nlength +\d+ of at most 4095 bytes \(linux, an event\)\n", "-p", "linux", "-d", "/tmp", "-k", "event")]
+    [InlineData("posix:/~1000.frames", @"\n +~1000\. +the scope: the user with this number\n +frames +the name\n",
+        "-p", "linux", "-k", "event")]
+    [InlineData("posix:/~s12.frames", @"\n +~s12\. +the scope: the session with this number\n +frames +the name\n",
+        "-p", "linux")]
+    [InlineData("systemv:/tmp/~m.frames", @"\n +/tmp/ +the folder that all.*\n +~m\. +the scope: the machine\n",
+        "-p", "linux")]
+    [InlineData(@"windows:Global\event_~S-1-5-21-7.frames", @"\n +event_ +NativeIpc's.*\n +~S-1-5-21-7\. +the scope: ",
+        "-p", "windows", "-k", "event")]
     // No name gives that: the rule that it breaks is told
     [InlineData("posix:/a%2Fb", @"\nusable +no, on linux: ", "-p", "linux")]
     public void Parse_explains_a_key_that_is_there(string key, string expected, params string[] options)
@@ -76,7 +108,8 @@ public class KeyTests
     {
         foreach (string[] arguments in (string[][])[
             ["key", "safe", "x", "-p", "linux"], ["key", "safe", "x", "-t", "systemv", "-p", "linux", "-d", "/r"],
-            ["key", "safe", @"Local\x", "-p", "windows"],
+            ["key", "safe", @"Local\x", "-p", "windows"], ["key", "safe", "x", "-p", "windows", "-k", "event"],
+            ["key", "safe", "x.y", "--scope", "user"], ["key", "safe", "x", "--scope", "session", "-t", "systemv"],
             ["key", "safe", new string('x', 300), "-p", "windows"], ["key", "legacy", "1", "-p", "linux", "-d", "/t"],
             ["key", "legacy", "x", "-p", "macos", "-t", "posix"], ["key", "legacy", "x y", "-p", "windows"]])
         {
@@ -120,6 +153,14 @@ public class KeyTests
     [InlineData("key", "safe", "x", "-t", "systemv", "-p", "macos")]
     [InlineData("key", "safe", "a/b", "-p", "linux", "--strict")]
     [InlineData("key", "safe", "x", "-p", "beos")]
+    [InlineData("key", "safe", "a/b", "--scope", "user")]
+    [InlineData("key", "safe", "~a", "--scope", "machine")]
+    [InlineData("key", "safe", "x", "--scope", "group")]
+    [InlineData("key", "safe", "x", "--scope", "user", "-p", "linux")]
+    [InlineData("key", "safe", "x", "--scope", "user", "-d", "/tmp")]
+    [InlineData("key", "safe", "x", "--scope", "user", "-t", "windows")]
+    [InlineData("key", "legacy", "x", "-k", "event")]
+    [InlineData("key", "convert", "posix:/qipc_x?legacyKey=x", "--to", "systemv", "-k", "event")]
     [InlineData("key", "convert", "posix:/x")]
     [InlineData("key", "code", "posix:/x", "--lang", "cobol")]
     [InlineData("key", "code", "posix:/a/b", "--lang", "c")]

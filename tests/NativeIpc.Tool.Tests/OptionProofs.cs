@@ -152,7 +152,7 @@ internal static class OptionProofs
             new("key parse systemv:/elsewhere/x -e {}", "-d /elsewhere"), new("key parse /x -t posix {}", "-e"),
             new("key parse posix:/x {}", "--json"),
         ],
-        "key safe" => [.. s_key.Select(
+        "key safe" => [new("key safe x {}", "--scope user"), .. s_key.Select(
             proof => proof with { Line = proof.Line.Replace("VERB", "safe", StringComparison.Ordinal) })],
         "key legacy" => [new("key legacy x {}", "-t posix"),
             .. s_key[1..].Select(

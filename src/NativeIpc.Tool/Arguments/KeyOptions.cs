@@ -11,13 +11,31 @@ internal static class KeyOptions
             KeyPlatform.Apple), ("windows", KeyPlatform.Windows),
     ];
 
-    public static Option<string> Kind(string? description = null)
+    /// <summary>What a key is for.</summary>
+    /// <param name="words">The kinds that the verb knows, the default first.</param>
+    public static Option<string> Kind(params string[] words)
     {
-        var option = new Option<string>("--kind", "-k") { HelpName = "shm|sem",
-            Description = description ?? "What the key is for: shm (default) or sem",
-            DefaultValueFactory = _ => "shm" };
-        return option.AcceptOnlyFromAmong("shm", "sem");
+        var option = new Option<string>("--kind", "-k") { HelpName = string.Join('|', words),
+            Description = "What the key is for: "
+                + string.Join(", ", [$"{words[0]} (default)", .. words[1..^1]]) + $" or {words[^1]}",
+            DefaultValueFactory = _ => words[0] };
+        return option.AcceptOnlyFromAmong(words);
     }
+
+    public static Option<string?> Scope()
+    {
+        var option = new Option<string?>("--scope") { HelpName = "machine|user|session",
+            Description = "Who meets under the name: machine, user or session" };
+        option.AcceptOnlyFromAmong("machine", "user", "session");
+        return option;
+    }
+
+    public static NameScope ParseScope(string word) => word switch
+    {
+        "machine" => NameScope.Machine,
+        "user" => NameScope.User,
+        _ => NameScope.Session,
+    };
 
     public static Option<string?> Platform()
     {
@@ -74,6 +92,26 @@ internal static class KeyOptions
             RuntimeDirectory = folder ?? (areFoldersAlike ? NativeIpcKeyRules.Current.RuntimeDirectory : null),
             TemporaryDirectory = folder ?? (areFoldersAlike ? NativeIpcKeyRules.Current.TemporaryDirectory : null),
         };
+    }
+
+    /// <summary>The key of a name in a scope, by the rules of this system, which alone knows whose it is.</summary>
+    public static NativeIpcKey MakeScoped(string name, NameScope scope, NativeIpcKeyType type, IpcObjectKind kind)
+    {
+        if ((type == NativeIpcKeyType.Windows) != OperatingSystem.IsWindows())
+            throw ToolException.Usage($"--scope makes keys of this system, which has none of type {WordOf(type)}.");
+        try
+        {
+            return kind switch
+            {
+                IpcObjectKind.SharedMemory => SharedMemory.PlatformSafeKey(name, scope, type),
+                IpcObjectKind.SystemSemaphore => SystemSemaphore.PlatformSafeKey(name, scope, type),
+                _ => SystemEvent.PlatformSafeKey(name, scope, type),
+            };
+        }
+        catch (InvalidOperationException failure) // no such user, session or folder here
+        {
+            throw ToolException.Usage(failure.Message);
+        }
     }
 
     /// <summary>Makes a key, and says in words of the command line that a folder is missing.</summary>

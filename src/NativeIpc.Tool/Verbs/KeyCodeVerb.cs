@@ -9,7 +9,7 @@ internal static class KeyCodeVerb
 {
     private static readonly Argument<string> s_key = KeyArguments.One();
     private static readonly Option<string?> s_type = KeyArguments.TypeOption();
-    private static readonly Option<string> s_kind = KeyOptions.Kind();
+    private static readonly Option<string> s_kind = KeyOptions.Kind("shm", "sem");
     private static readonly Option<string> s_language = new Option<string>("--lang", "-l") { HelpName = "LANG",
         Description = "csharp, c, cpp-qt or python", Required = true }.AcceptOnlyFromAmong("csharp", "c",
             "cpp-qt", "python");

@@ -45,8 +45,7 @@ internal sealed record KeyReport(
             key.LegacyKey.Length > 0 ? key.LegacyKey : null, KeyOptions.WordOf(kind), KeyOptions.WordOf(rules.Platform),
             length, maximum, wasCut, rules.FindViolation(key, kind), kind == IpcObjectKind.SharedMemory
                 ? LockOf(key, rules) : null,
-            isHere ? kind == IpcObjectKind.SharedMemory ? SharedMemory.IsKeyTypeSupported(key.Type)
-                : SystemSemaphore.IsKeyTypeSupported(key.Type) : null, parts);
+            isHere ? IsSupportedHere(key.Type, kind) : null, parts);
     }
 
     /// <summary>Everything, a line each.</summary>
@@ -59,7 +58,7 @@ internal sealed record KeyReport(
         if (LegacyKey is not null) Line("legacy key", LegacyKey);
         foreach (KeyPart part in Parts ?? []) Line("", $"{part.Text,-24} {part.Rule}");
         Line("length", $"{Length} of at most {Maximum} {(Type == "windows" ? "UTF-16 units" : "bytes")} "
-            + $"({Platform}, {(Kind == "shm" ? "a segment" : "a semaphore")})");
+            + $"({Platform}, {(Kind == "shm" ? "a segment" : Kind == "sem" ? "a semaphore" : "an event")})");
         if (WasCut is { } cut) Line("cut", cut ? "yes: every name that starts the same gives this key" : "no");
         if (LockKey is not null) Line("its lock", $"{LockKey} (a semaphore)");
         Line("usable", Violation is null ? $"yes, on {Platform}" : $"no, on {Platform}: {Violation}");
@@ -67,6 +66,13 @@ internal sealed record KeyReport(
 
     private static void Line(string label, string text)
         => Console.Out.WriteLine(PrintableText.Of($"{label,-12}{text}".TrimEnd()));
+
+    private static bool IsSupportedHere(NativeIpcKeyType type, IpcObjectKind kind) => kind switch
+    {
+        IpcObjectKind.SharedMemory => SharedMemory.IsKeyTypeSupported(type),
+        IpcObjectKind.SystemSemaphore => SystemSemaphore.IsKeyTypeSupported(type),
+        _ => SystemEvent.IsKeyTypeSupported(type),
+    };
 
     private static string? LockOf(in NativeIpcKey key, NativeIpcKeyRules rules)
     {

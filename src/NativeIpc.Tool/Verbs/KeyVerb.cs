@@ -15,7 +15,9 @@ internal static class KeyVerb
         Description = "posix, systemv[-N], windows (default: the platform's)" };
     private static readonly Option<string?> s_to = new("--to") { HelpName = "TYPE",
         Description = "posix, systemv[-N] or windows", Required = true };
-    private static readonly Option<string> s_kind = KeyOptions.Kind();
+    private static readonly Option<string> s_kind = KeyOptions.Kind("shm", "sem", "event");
+    private static readonly Option<string> s_kindOfLegacy = KeyOptions.Kind("shm", "sem");
+    private static readonly Option<string?> s_scope = KeyOptions.Scope();
     private static readonly Option<string?> s_platform = KeyOptions.Platform();
     private static readonly Option<string?> s_folder = KeyOptions.Folder();
     private static readonly Option<bool> s_strict = new("--strict")
@@ -52,10 +54,15 @@ internal static class KeyVerb
     private static IReadOnlyList<KeyPart>? PartsOf(in NativeIpcKey key, IpcObjectKind kind, NativeIpcKeyRules rules)
     {
         string name = PortableName(key);
+        if (KeyParts.IsScopedFile(key)) return KeyParts.OfScopedFile(key);
         try
         {
             if (key.LegacyKey.Length > 0)
-                return rules.LegacyNativeKey(name, key.Type, kind) == key ? KeyParts.OfLegacyKey(name, key) : null;
+            {
+                return kind != IpcObjectKind.SystemEvent && rules.LegacyNativeKey(name, key.Type, kind) == key
+                    ? KeyParts.OfLegacyKey(name, key) : null;
+            }
+
             return rules.PlatformSafeKey(name, key.Type, kind, out _) == key
                 ? KeyParts.OfSafeKey(name, key, wasCut: false) : null;
         }
@@ -67,12 +74,16 @@ internal static class KeyVerb
 
     private static Verb SafeCommand()
         => new Verb("safe", "Make the key of a name. As Qt's platformSafeKey() (6.6 and later) and NativeIpc do.",
-        "key safe frames", "key safe frames -t systemv -e", "key safe frames -p macos",
+        "key safe frames --scope user", "key safe frames -t systemv -e", "key safe frames -p macos",
         "key safe frames -k sem -p windows --json")
     {
-        s_name, s_typeOfName, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
-    }.Excludes(s_explain, s_json, "JSON says all of it.").Does(parsed =>
+        s_name, s_scope, s_typeOfName, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
+    }.Excludes(s_explain, s_json, "JSON says all of it.")
+        .Excludes(s_scope, s_platform, "only this system knows its users and sessions.")
+        .Excludes(s_scope, s_folder, "a scope has its own folder.")
+        .Excludes(s_scope, s_strict, "a name with a scope is never cut.").Does(parsed =>
     {
+        if (parsed.GetValue(s_scope) is { } scope) return ShowScoped(parsed, KeyOptions.ParseScope(scope));
         NativeIpcKeyRules rules = Rules(parsed);
         string name = NameOf(parsed);
         NativeIpcKeyType type = TypeOf(parsed, rules.DefaultType);
@@ -83,20 +94,29 @@ internal static class KeyVerb
             KeyParts.OfSafeKey(name, key, wasCut)));
     });
 
+    private static int ShowScoped(ParseResult parsed, NameScope scope)
+    {
+        NativeIpcKey key = KeyOptions.MakeScoped(NameOf(parsed), scope, TypeOf(parsed, NativeIpcKey.DefaultType),
+            KindOf(parsed));
+        return ShowMade(parsed, KeyReport.Of(key, KindOf(parsed), NativeIpcKeyRules.Current, wasCut: false,
+            PartsOf(key, KindOf(parsed), NativeIpcKeyRules.Current)));
+    }
+
     private static Verb LegacyCommand()
         => new Verb("legacy", "Make the key that Qt 4.4 to 6.5 uses for a name. Qt 5 is between them.",
         "key legacy frames", "key legacy frames -k sem", "key legacy frames -t posix -e",
         "key legacy frames -p windows --json")
     {
-        s_name, s_typeOfName, s_kind, s_platform, s_folder, s_strict, s_explain, s_json,
+        s_name, s_typeOfName, s_kindOfLegacy, s_platform, s_folder, s_strict, s_explain, s_json,
     }.Excludes(s_explain, s_json, "JSON says all of it.").Does(parsed =>
     {
+        IpcObjectKind kind = KeyOptions.ParseKind(parsed.GetValue(s_kindOfLegacy)!);
         NativeIpcKeyRules rules = Rules(parsed);
         string name = NameOf(parsed);
         NativeIpcKeyType type = TypeOf(parsed, rules.LegacyDefaultType);
         CheckFolder(parsed, type);
-        NativeIpcKey key = KeyOptions.Make(() => rules.LegacyNativeKey(name, type, KindOf(parsed)));
-        return ShowMade(parsed, KeyReport.Of(key, KindOf(parsed), rules, null, KeyParts.OfLegacyKey(name, key)));
+        NativeIpcKey key = KeyOptions.Make(() => rules.LegacyNativeKey(name, type, kind));
+        return ShowMade(parsed, KeyReport.Of(key, kind, rules, null, KeyParts.OfLegacyKey(name, key)));
     });
 
     private static Verb ConvertCommand() => new Verb("convert",
@@ -114,6 +134,8 @@ internal static class KeyVerb
         NativeIpcKeyRules rules = KeyOptions.Rules(parsed.GetValue(s_platform) ?? PlatformOf(type),
             parsed.GetValue(s_folder));
         string name = PortableName(from);
+        if (from.LegacyKey.Length > 0 && KindOf(parsed) == IpcObjectKind.SystemEvent)
+            throw ToolException.Usage($"{from} is a key of Qt before 6.6, which has no events.");
         bool? wasCut = null;
         NativeIpcKey key = KeyOptions.Make(() =>
         {
@@ -137,8 +159,7 @@ internal static class KeyVerb
         {
             int space = native.StartsWith(@"Local\", StringComparison.Ordinal)
                 ? 6 : native.StartsWith(@"Global\", StringComparison.Ordinal) ? 7 : 0;
-            return native.AsSpan(space).StartsWith("shm_") || native.AsSpan(space).StartsWith("sem_")
-                ? native.Remove(space, 4) : native;
+            return native.Remove(space, KeyParts.KindPrefixLength(native.AsSpan(space)));
         }
 
         if (key.Type == NativeIpcKeyType.PosixRealtime) return native.StartsWith('/') ? native[1..] : native;
