@@ -47,11 +47,11 @@ wine-tool            script 400 wine,+wine             eng/tool-wine.sh
 platforms            script 600 build,peers,wine       eng/platforms-test.sh
 storm                script 600 +wine                  eng/storm.sh
 machine              dotnet 900 -                      NativeIpc.Machine
+aot                  script 400 build                  eng/aot-smoke.sh
 tool                 dotnet 900 tool-aot,peers         NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
 pack                 script 900 build,tool-aot         eng/pack-test.sh
 conformance          dotnet 600 -                      $suite --filter-not-trait Needs=Windows Calls=plain
 models               script 300 -                      tests/models/run.sh
-aot                  script 400 build                  eng/aot-smoke.sh
 guides               dotnet 600 peers                  NativeIpc.Guides
 demo                 script 300 build                  eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service
@@ -277,9 +277,10 @@ end() { # WORD of a running step
 
 # In a subshell as well, with the same last line.
 build_all() {
-    local start=$SECONDS
+    local start=$SECONDS ahead=false
+    [ "$(uname -sm)" != 'Linux x86_64' ] || ahead=true
     if ! run_watched $((900 * slowness)) "$logs/build.log" dotnet build NativeIpc.slnx -c Release -nologo -v q \
-        -p:NativeIpcAsserts=true -p:UseSharedCompilation=true; then
+        -p:NativeIpcAsserts=true -p:NativeIpcAhead=$ahead -p:UseSharedCompilation=true; then
         coloured 31 'build: failed'
         fail build 'the solution does not build' "$logs/build.log"
         say '0 1 0'
