@@ -46,6 +46,7 @@ export DOTNET_GCgen0size=40000000 # no garbage collection: see eng/wine-suite.sh
 cd "$out" || exit 1
 segment=windows:shm_tool-wine-$$
 semaphore=windows:sem_tool-wine-$$
+event=windows:event_tool-wine-$$
 holders=()
 
 # Whatever happens, no holder stays: with it its object goes. SIGTERM ends a program under Wine at once, without a word
@@ -183,9 +184,14 @@ check 'a key that is none' 2 'windows:' read 'a\frames'
 check 'a bare name' 3 '^nipc: frames is windows:shm_frames$' read frames
 check 'create shm without --hold' 6 '--hold keeps it' create shm "$segment" 4096
 check 'create sem without --hold' 6 '--hold keeps it' create sem "$semaphore" 1
+check 'create event without --hold' 6 '--hold keeps it' create event "$event" auto
+check 'create event of no mode' 2 "Must be one of: 'auto', 'manual'" create event "$event" both
 check 'read of a segment that is not there' 3 "make it with 'nipc create' and --hold" read "$segment"
 has 'read of a segment that is not there: what to do' "'nipc list' shows what is there"
 check 'acquire of a semaphore that is not there' 3 "make it with 'nipc create' and --hold" acquire "$semaphore"
+for verb in set reset wait; do
+    check "$verb of an event that is not there" 3 "make it with 'nipc create' and --hold" "$verb" "$event"
+done
 check 'a type of another system' 2 'not supported on this operating system' read posix:/frames
 
 # A segment
@@ -295,6 +301,61 @@ if hold sem "$semaphore" sem "$semaphore" 1; then
 fi
 check 'run --create' 0 '^ran$' run --sem "$semaphore-2" --create 1 -- cmd /c echo ran
 
+# Events: one of auto reset that is set at first, one of manual reset that is not.
+if hold event "$event" event "$event" auto --set; then
+    event_holder=$!
+    check 'create event of what is there' 1 'already' create event "$event" auto --hold
+    check 'create event of the other mode' 2 'an auto-reset event has this key' \
+        create event "$event" manual --or-open --hold
+    check 'list of an event of ours' 0 "^$event +- +event +set " list -k event
+    lacks 'list --kind event: no segments and semaphores' ' (shm|sem) '
+    check 'show of an event' 0 '^state +set, auto reset$' show "$event"
+    has 'show of an event: what it is' "^event +$event\$"
+    lacks 'show of an event: no value and no bytes' '^(value|size|00000000)'
+    check 'show --length of an event' 2 'is an event' show "$event" --length 4
+    check 'value of an event' 2 'Another kind of object has this name' value "$event"
+    check 'show --kind sem of an event' 3 'There is no semaphore' show "$event" --kind sem
+    check 'wait for a set event' 0 '' wait "$event" --timeout 5
+    check 'show of an event that a wait has reset' 0 '^state +unset, auto reset$' show "$event"
+    check 'wait when the time is up' 1 "was not set within 0.2 s. .*'nipc set " wait "$event" --timeout 200ms
+    check 'wait for an event that is not set' 1 'was not set within 0 s' wait "$event" -w 0
+    check 'set' 0 '' set "$event"
+    check 'set of a set event' 0 '' set "$event"
+    check 'wait: once for two' 0 '' wait "$event" -w 0
+    check 'wait: not twice' 1 'was not set' wait "$event" -w 0
+    check 'set before reset' 0 '' set "$event"
+    check 'reset' 0 '' reset "$event"
+    check 'wait after reset' 1 'was not set' wait "$event" -w 0
+    check 'acquire of an event' 2 'Another kind of object has this name' acquire "$event" -w 0
+    check 'rm of an event' 6 'last handle' rm "$event"
+    timeout --foreground -k 5 "$(patient 60)" wine "$out/bin/nipc.exe" wait "$event" >waited 2>&1 </dev/null &
+    waiter=$!
+    holders+=($waiter)
+    end=$((SECONDS + 30)) # until it has the event open, beside the holder
+    until timeout --foreground -k 5 "$(patient 30)" wine "$out/bin/nipc.exe" list -k event 2>/dev/null </dev/null |
+        grep -qE "^$event .* 2 " || [ $SECONDS -ge $end ]; do
+        sleep 0.1
+    done
+    check 'set while another one waits' 0 '' set "$event"
+    wait $waiter
+    code=$?
+    if [ $code = 0 ]; then pass 'set frees who waits'; else fail 'set frees who waits' "code $code: $(cat waited)"; fi
+fi
+if hold manual "$event-2" event "$event-2" manual; then
+    manual_holder=$!
+    check 'show of a manual-reset event' 0 '^state +unset, manual reset$' show "$event-2"
+    check 'set of a manual-reset event' 0 '' set "$event-2"
+    check 'wait for a manual-reset event' 0 '' wait "$event-2" -w 0
+    check 'wait again' 0 '' wait "$event-2" -w 0
+    check 'list --json of an event' 0 '"resetMode": "manual"' list -k event --json
+    has 'list --json of an event: the state' '"isSet": true'
+    check 'reset of a manual-reset event' 0 '' reset "$event-2"
+    check 'wait after a reset' 1 'was not set' wait "$event-2" -w 0
+    kill -TERM "$manual_holder"
+    wait "$manual_holder"
+    check 'the event has gone with its holder' 3 'nipc create' set "$event-2"
+fi
+
 # The machine
 check 'demo' 0 'nothing is left behind\.$' demo bytes.bin
 check 'doctor' 0 '^0 errors, 0 warnings' doctor
@@ -324,6 +385,12 @@ if peer 'ok new ok new ok ok' "create-segment,W,$c-shm,5000" "create-semaphore,A
     has 'list: a semaphore of all sessions' "^windows:Global.$c-all +- +sem +=5 "
     has 'list: a count that may not be read' "^windows:$c-shut +- +sem +\? "
     has 'list: an event of C' "^windows:$c-shm_sem +- +event "
+    check 'set of an event of C' 0 '' set "windows:$c-shm_sem"
+    check 'show of an event of C' 0 '^state +set, ' show "windows:$c-shm_sem" -k event
+    check 'wait for an event of C' 0 '' wait "windows:$c-shm_sem" -w 0
+    check 'reset of an event of C' 0 '' reset "windows:$c-shm_sem"
+    check 'wait for an event of C that is reset' 1 'was not set' wait "windows:$c-shm_sem" -w 0
+    check 'list: as before' 0 "^windows:$c-shm +- +shm +8192 " list
     lacks 'list: no mutexes' "$c-mutex"
     lacks 'list: no records of the holders of locks' '_holder'
     has 'list: what it cannot say' 'handles lead to an object, and neither which processes'
@@ -402,6 +469,11 @@ if [ -n "${shm_holder:-}" ]; then
         fail 'Ctrl-C ends create --hold' "exit code $code, not 130: $(cat held-shm)"
     fi
     check 'the segment has gone with its holder' 3 'nipc create' read "$segment"
+fi
+if [ -n "${event_holder:-}" ]; then
+    kill -INT "$event_holder"
+    wait "$event_holder"
+    check 'the event has gone with its holder, as by Ctrl-C' 3 'nipc create' wait "$event" -w 0
 fi
 if [ -n "${sem_holder:-}" ]; then
     kill -TERM "$sem_holder"

@@ -34,13 +34,14 @@ internal static class CommandLine
         };
     }
 
-    /// <summary>The parser lists what there is to choose from on lines of their own.</summary>
+    /// <summary>The parser lists what there is to choose from on lines of their own, whose ends are LF on Windows,
+    /// too.</summary>
     private static string OneLine(string message)
     {
-        string list = $":{Environment.NewLine}\t'";
-        int at = message.LastIndexOf(list, StringComparison.Ordinal);
+        message = message.ReplaceLineEndings("\n");
+        int at = message.LastIndexOf(":\n\t'", StringComparison.Ordinal);
         if (at < 0) return message;
-        string choice = message[(at + 1)..].Trim().Replace($"{Environment.NewLine}\t", ", ", StringComparison.Ordinal);
+        string choice = message[(at + 1)..].Trim().Replace("\n\t", ", ", StringComparison.Ordinal);
         return $"{message[..at]}: {choice}.";
     }
 
