@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using NativeIpc.Channels.Interop;
 using NativeIpc.Channels.Segments;
@@ -35,6 +37,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private ulong _cursor; // behind what was given
     private ulong _head; // behind what was released
     private ulong _tail; // the writer's, as last seen
+    private ulong _limit; // up to where the fast path may go: not over the end, nor over the tail; 0: not at all
     private int _slow;
     private byte[] _copy = [];
 
@@ -58,6 +61,8 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         _tail = Volatile.Read(ref *_tailWord);
         if (_tail % 8 != 0 || _head % 8 != 0 || _tail - _head > _capacity)
             throw segment.Damaged($"head {_head}, tail {_tail}");
+
+        Widen();
 
         // The one before may have been killed before it rang
         Bell.Ring(segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
@@ -92,33 +97,28 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     /// <returns>False when there is none now.</returns>
     /// <exception cref="SharedChannelException">Damaged: nothing that the peer wrote was used.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead(out ReadOnlySpan<byte> message)
     {
         ulong cursor = _cursor;
-        if (_slow != 0 || cursor == _tail) return TryReadSlow(out message);
-        ulong place = cursor & _mask;
-        byte* record = _data + place;
+        if (cursor >= _limit) return TryReadSlow(out message);
+        byte* record = _data + (cursor & _mask);
 
         // R1 Race: a peer that does not keep to the layout changes it meanwhile. Safe because: it is read once, and
         // what was read is checked.
-        ulong word = Volatile.Read(ref *(ulong*)record);
-        ulong length = word & uint.MaxValue;
-        ulong size = (length + 15) & ~7UL;
-        if (word >> 32 != ChannelLayout.MessageKind || size > _tail - cursor || place + size > _capacity
-            || length > (ulong)_longest)
-        {
-            return TryReadSlow(out message);
-        }
-
-        Debug.Assert(place + length + ChannelLayout.RecordHeader <= _capacity);
-        _cursor = cursor + size;
-        message = new ReadOnlySpan<byte>(record + ChannelLayout.RecordHeader, (int)length);
+        ulong length = Volatile.Read(ref *(ulong*)record) - ((ulong)ChannelLayout.MessageKind << 32);
+        ulong next = cursor + ((length + 15) & ~7UL);
+        if (length > (ulong)_longest || next > _limit) return TryReadSlow(out message); // another kind is no length
+        Debug.Assert((cursor & _mask) + length + ChannelLayout.RecordHeader <= _capacity);
+        _cursor = next;
+        message = MemoryMarshal.CreateReadOnlySpan(ref record[ChannelLayout.RecordHeader], (int)length);
         return true;
     }
 
     /// <summary>Gives the room of all messages that were given back to the writer. Their bytes must not be used after
     /// that.</summary>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Release()
     {
         if ((_slow & ~Copies) != 0)
@@ -139,6 +139,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     public void Dispose()
     {
         if ((Interlocked.Or(ref _slow, Closed) & Closed) != 0) return;
+        _limit = 0;
         _place?.Clear();
         _role.GiveUp();
         _bell.Close();
@@ -146,6 +147,8 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 
     bool IAwaiting.HasNews()
         => Volatile.Read(ref *_tailWord) != _cursor || HasEnded() || (Volatile.Read(ref _slow) & Closed) != 0;
+
+    private void Widen() => _limit = _slow == 0 ? Math.Min(_tail, (_cursor | _mask) + 1) : 0;
 
     private void Ring() => Bell.Ring(_segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
 
@@ -193,6 +196,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
             var found = new ReadOnlySpan<byte>(record + ChannelLayout.RecordHeader, (int)length);
             message = (_slow & Copies) == 0 ? found : Copied(found);
             _cursor += size;
+            Widen();
             if ((_slow & Copies) != 0) ReleaseSlow();
             return true;
         }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using NativeIpc.Channels.Interop;
 using NativeIpc.Channels.Segments;
@@ -32,6 +34,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     private ulong _tail; // behind what was appended
     private ulong _shown; // behind what the reader may see
     private ulong _head; // the reader's, as last seen
+    private ulong _limit; // up to where the fast path may go: not over the end, nor over the head; 0: not at all
     private ulong _wanted; // room that a wait is for
     private int _reservedLength;
     private int _slow;
@@ -57,6 +60,8 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
             throw segment.Damaged($"head {_head}, tail {_tail}");
         Volatile.Write(ref segment.Word(ChannelLayout.EndedAt), 0);
 
+        Widen();
+
         // The one before may have been killed before it rang
         Bell.Ring(segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
     }
@@ -76,17 +81,17 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     /// abandoned.</exception>
     /// <exception cref="SharedChannelException">Damaged.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite(ReadOnlySpan<byte> message)
     {
         ulong tail = _tail;
-        ulong place = tail & _mask;
         ulong next = tail + (((ulong)(uint)message.Length + 15) & ~7UL);
-        if (_slow != 0 || message.Length > _longest || next - _head > _capacity || place + (next - tail) > _capacity)
-            return TryWriteSlow(message);
-        Debug.Assert(place + (ulong)message.Length + ChannelLayout.RecordHeader <= _capacity);
-        byte* record = _data + place;
+        if (next > _limit || message.Length > _longest) return TryWriteSlow(message);
+        Debug.Assert(next - _head <= _capacity && (tail & _mask) + (next - tail) <= _capacity);
+        byte* record = _data + (tail & _mask);
         *(ulong*)record = (uint)message.Length | ((ulong)ChannelLayout.MessageKind << 32);
-        message.CopyTo(new Span<byte>(record + ChannelLayout.RecordHeader, message.Length));
+        Unsafe.CopyBlockUnaligned(ref record[ChannelLayout.RecordHeader], in MemoryMarshal.GetReference(message),
+            (uint)message.Length);
         _tail = _shown = next;
 
         // R1 Race: the reader goes to sleep at this moment. Safe because: it makes a barrier here (Membarrier) between
@@ -115,6 +120,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         ChannelStop.At("ring.write.reserved");
         _reservedLength = length;
         _slow |= Reserved;
+        _limit = 0;
         place = new Span<byte>(_data + (_tail & _mask) + ChannelLayout.RecordHeader, length);
         return true;
     }
@@ -159,11 +165,16 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         byte* record = _data + (_tail & _mask);
         *(ulong*)record = (uint)length | ((ulong)ChannelLayout.MessageKind << 32);
         _tail += ((ulong)(uint)length + 15) & ~7UL;
+        Widen();
         ChannelStop.At("ring.write.appended");
     }
 
     /// <summary>Gives the reserved place up; without effect when there is none.</summary>
-    public void Abandon() => _slow &= ~Reserved;
+    public void Abandon()
+    {
+        _slow &= ~Reserved;
+        Widen();
+    }
 
     /// <summary>Adds a message to a batch that <see cref="Flush"/> shows, if there is room.</summary>
     /// <param name="message">The bytes; none will do.</param>
@@ -173,17 +184,17 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     /// abandoned.</exception>
     /// <exception cref="SharedChannelException">Damaged.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryAppend(ReadOnlySpan<byte> message)
     {
         ulong tail = _tail;
-        ulong place = tail & _mask;
         ulong next = tail + (((ulong)(uint)message.Length + 15) & ~7UL);
-        if (_slow != 0 || message.Length > _longest || next - _head > _capacity || place + (next - tail) > _capacity)
-            return TryAppendSlow(message);
-        Debug.Assert(place + (ulong)message.Length + ChannelLayout.RecordHeader <= _capacity);
-        byte* record = _data + place;
+        if (next > _limit || message.Length > _longest) return TryAppendSlow(message);
+        Debug.Assert(next - _head <= _capacity && (tail & _mask) + (next - tail) <= _capacity);
+        byte* record = _data + (tail & _mask);
         *(ulong*)record = (uint)message.Length | ((ulong)ChannelLayout.MessageKind << 32);
-        message.CopyTo(new Span<byte>(record + ChannelLayout.RecordHeader, message.Length));
+        Unsafe.CopyBlockUnaligned(ref record[ChannelLayout.RecordHeader], in MemoryMarshal.GetReference(message),
+            (uint)message.Length);
         _tail = next;
         return true;
     }
@@ -216,6 +227,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     public void Dispose()
     {
         if ((Interlocked.Or(ref _slow, Closed) & Closed) != 0) return;
+        _limit = 0;
         _role.GiveUp();
         _bell.Close();
     }
@@ -226,6 +238,8 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         return (head != _head && (_tail + _wanted - head <= _capacity || !IsPossible(head)))
             || (Volatile.Read(ref _slow) & Closed) != 0;
     }
+
+    private void Widen() => _limit = _slow == 0 ? Math.Min(_head + _capacity, (_tail | _mask) + 1) : 0;
 
     private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
 
