@@ -51,7 +51,7 @@ public abstract class NamedObjectTests : IDisposable
     /// <summary>Awaits the end of such a thread.</summary>
     private protected static void Finish(Task thread)
     {
-        Assert.Same(thread, Task.WhenAny(thread, Task.Delay(Watchdog)).GetAwaiter().GetResult());
+        Assert.Equal(0, Task.WaitAny([thread], Watchdog));
         thread.GetAwaiter().GetResult();
     }
 
