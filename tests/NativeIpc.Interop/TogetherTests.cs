@@ -24,7 +24,7 @@ public sealed class TogetherTests
     {
         using var meeting = new Meeting(backEnd);
         ForeignPeer[] peers = [.. meeting.Kinds.Select(meeting.Attach)];
-        SharedMemoryLock start = meeting.Segment.Lock();
+        SharedMemoryLock start = meeting.Segment.Lock(TestContext.Current.CancellationToken);
         foreach (ForeignPeer peer in peers)
         {
             peer.Post($"shm add a 0 {Times}");
@@ -70,7 +70,11 @@ public sealed class TogetherTests
         // All give and we take; then the other way round.
         foreach (ForeignPeer peer in peers) peer.Post($"sem produce s {Permits}");
         for (int i = 0; i < Permits * peers.Count; i++)
-            Assert.True(semaphore.TryAcquire(s_patience), $"{i} permits came");
+        {
+            Assert.True(semaphore.TryAcquire(s_patience, TestContext.Current.CancellationToken),
+                $"{i} permits came");
+        }
+
         foreach (ForeignPeer peer in peers) peer.Answer();
         Assert.False(semaphore.TryAcquire());
         foreach (ForeignPeer peer in peers)
