@@ -9,7 +9,7 @@ public abstract class AbandonTests<TProvider> : ConformanceTests<TProvider>
 {
     private static readonly SystemSemaphoreOptions s_robust = new() { Robust = true };
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void The_next_holder_is_told_once()
     {
         NativeIpcKey key = NextKey();
@@ -26,7 +26,7 @@ public abstract class AbandonTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void The_same_instance_is_told_too()
     {
         using SystemSemaphore mine = SystemSemaphore.CreateNew(NextKey(), 1, s_robust);
@@ -39,7 +39,7 @@ public abstract class AbandonTests<TProvider> : ConformanceTests<TProvider>
         Assert.False(mine.WasAbandoned);
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void A_waiter_in_another_process_gets_it_and_is_told()
     {
         NativeIpcKey key = NextKey();
@@ -54,7 +54,7 @@ public abstract class AbandonTests<TProvider> : ConformanceTests<TProvider>
         Assert.Equal("true", peer.Ask("sem abandoned s"));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void What_is_not_held_is_not_abandoned()
     {
         using SystemSemaphore mine = SystemSemaphore.CreateNew(NextKey(), 1, s_robust);
@@ -65,7 +65,7 @@ public abstract class AbandonTests<TProvider> : ConformanceTests<TProvider>
         Assert.Throws<ObjectDisposedException>(mine.Abandon);
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void A_count_of_0_makes_a_lock_that_its_maker_holds()
     {
         NativeIpcKey key = NextKey();
@@ -81,7 +81,7 @@ public abstract class AbandonTests<TProvider> : ConformanceTests<TProvider>
         Assert.Throws<ArgumentOutOfRangeException>(() => SystemSemaphore.CreateNew(NextKey(), 2, s_robust));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void The_death_of_such_a_maker_is_told()
     {
         NativeIpcKey key = NextKey();

@@ -234,7 +234,7 @@ public abstract class AnyTests<TProvider> : ConformanceTests<TProvider>
         scope.Dispose();
     }
 
-    [BackendTheory(Needs.Recovery)]
+    [BackendTheory(Needs.RichSemaphores)]
     [InlineData(false)]
     [InlineData(true)]
     public async Task What_a_killed_holder_had_is_taken_over_and_told(bool isAsync)
@@ -271,7 +271,7 @@ public abstract class AnyTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
-    [BackendTheory(Needs.Recovery | Needs.Posix)]
+    [BackendTheory(Needs.RichSemaphores | Needs.Posix)]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Recorded_permits_of_a_killed_holder_come_back(bool isAsync)
@@ -412,7 +412,7 @@ public abstract class AnyTests<TProvider> : ConformanceTests<TProvider>
         Assert.All(semaphores, semaphore => Assert.False(semaphore.TryAcquire()));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void Killed_waiters_neither_keep_nor_make_anything()
     {
         NativeIpcKey[] locks = [NextKey(), NextKey()];

@@ -58,6 +58,10 @@ public enum Needs
 
     /// <summary>The C library's POSIX semaphores are glibc's: permits are recorded, and waiters counted.</summary>
     GlibcSemaphores = 1 << 13,
+
+    /// <summary>A semaphore has room for more than its count: it can be robust, share a maximum, record permits. musl's
+    /// POSIX semaphores have none.</summary>
+    RichSemaphores = 1 << 14,
 }
 
 /// <summary>A fact about the back ends that have what it needs.</summary>

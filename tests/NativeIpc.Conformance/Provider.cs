@@ -63,7 +63,8 @@ public abstract class Provider
         | (MaximumCount < int.MaxValue ? Needs.SmallMaximum : 0)
         | (s_isOldWine ? 0 : Needs.Finalizers)
         | (Recovers ? Needs.Recovery : 0)
-        | (Recovers && IsPosix && Libraries.IsGlibc ? Needs.GlibcSemaphores : 0);
+        | (Recovers && IsPosix && Libraries.IsGlibc ? Needs.GlibcSemaphores : 0)
+        | (Recovers && (!IsPosix || Libraries.IsGlibc) ? Needs.RichSemaphores : 0);
 
     private static unsafe string? WineVersion()
         => OperatingSystem.IsWindows()

@@ -47,7 +47,7 @@ public abstract class RemoveIfUnusedTests<TProvider> : ConformanceTests<TProvide
         Assert.Throws<PlatformNotSupportedException>(() => SharedMemory.RemoveIfUnused(key));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void Records_go_with_the_last_user()
     {
         NativeIpcKey key = NextKey();

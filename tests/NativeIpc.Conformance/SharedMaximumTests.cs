@@ -9,7 +9,7 @@ public abstract class SharedMaximumTests<TProvider> : ConformanceTests<TProvider
 {
     private static readonly SystemSemaphoreOptions s_shared = new() { ShareMaximumCount = true };
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void Whoever_asks_for_it_has_the_maximum_of_the_object()
     {
         NativeIpcKey key = NextKey();
@@ -26,7 +26,7 @@ public abstract class SharedMaximumTests<TProvider> : ConformanceTests<TProvider
         }
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void An_object_without_a_maximum_has_that_of_the_instance()
     {
         NativeIpcKey key = NextKey();
@@ -37,7 +37,7 @@ public abstract class SharedMaximumTests<TProvider> : ConformanceTests<TProvider
         made.Release();
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void No_maximum_is_kept_as_that_of_the_system()
     {
         NativeIpcKey key = NextKey();
@@ -47,7 +47,7 @@ public abstract class SharedMaximumTests<TProvider> : ConformanceTests<TProvider
         Assert.Equal(NativeIpcError.OutOfResources, ErrorOf(() => opened.Release()));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void Taking_over_sets_it_anew()
     {
         NativeIpcKey key = NextKey();
@@ -59,7 +59,7 @@ public abstract class SharedMaximumTests<TProvider> : ConformanceTests<TProvider
         opened.Release();
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void It_is_kept_beside_records_and_refused_beside_Robust()
     {
         NativeIpcKey key = NextKey();
@@ -75,7 +75,7 @@ public abstract class SharedMaximumTests<TProvider> : ConformanceTests<TProvider
             () => SystemSemaphore.CreateNew(NativeIpcKey.Parse("systemv:/tmp/nobody"), 1, s_shared));
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void A_release_tells_the_count_before()
     {
         foreach (int? maximum in (int?[])[null, 10])
@@ -93,7 +93,7 @@ public abstract class SharedMaximumTests<TProvider> : ConformanceTests<TProvider
         }
     }
 
-    [BackendFact(Needs.Recovery)]
+    [BackendFact(Needs.RichSemaphores)]
     public void Counts_before_are_exact_while_others_release()
     {
         const int threads = 3, each = 2000;
