@@ -132,7 +132,7 @@ case $what$short in
 esac
 run=(qemu-system-aarch64 -M virt -cpu "max,pauth-impdef=on" "${machine[@]}" -nic none -nographic -no-reboot
     -kernel "$image"/vmlinuz-* -initrd "$out/initrd"
-    -append "console=ttyAMA0 quiet panic=1 what=$what kills=$([ -n "$short" ] && echo 0 || echo 200)")
+    -append "console=ttyAMA0 quiet panic=1 what=$what kills=$([ -n "$short" ] && echo 0 || echo 100)")
 log=$out/results/$what.log
 said() { tr -d '\r' <"$log"; }
 if [ "$what" = clr ]; then
