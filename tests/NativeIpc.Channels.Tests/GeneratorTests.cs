@@ -1,0 +1,158 @@
+using System.Collections.Immutable;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using NativeIpc.Channels.Generators;
+
+namespace NativeIpc.Channels.Tests;
+
+/// <summary>What the generator says of structs, and what it writes.</summary>
+public sealed class GeneratorTests
+{
+    private static readonly MetadataReference[] s_references =
+    [
+        .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(path => Path.GetFileName(path) is var name
+                && (name.StartsWith("System.", StringComparison.Ordinal) || name == "NativeIpc.Channels.dll"))
+            .Select(path => MetadataReference.CreateFromFile(path)),
+    ];
+
+    [Theory]
+    [InlineData("bool A;", "NIPC103", "use byte, or an enum over byte")]
+    [InlineData("char A;", "NIPC103", "use ushort, or a struct with [FixedText]")]
+    [InlineData("nint A;", "NIPC103", "use long")]
+    [InlineData("nuint A;", "NIPC103", "use ulong")]
+    [InlineData("unsafe byte* A;", "NIPC103", "use an offset from the segment's beginning")]
+    [InlineData("unsafe delegate*<void> A;", "NIPC103", "use an offset from the segment's beginning")]
+    [InlineData("decimal A;", "NIPC103", "use long with a fixed scale, or double")]
+    [InlineData("DateTime A;", "NIPC103", "DateTime.ToBinary")]
+    [InlineData("DateTimeOffset A;", "NIPC103", "Unix time")]
+    [InlineData("TimeSpan A;", "NIPC103", "TimeSpan.Ticks")]
+    [InlineData("Guid A;", "NIPC103", "[InlineArray(16)]")]
+    [InlineData("Half A;", "NIPC103", "use float")]
+    [InlineData("Int128 A;", "NIPC103", "two fields of 64 bits")]
+    [InlineData("string A;", "NIPC103", "use a struct with [FixedText]")]
+    [InlineData("object A;", "NIPC103", "a reference leads nowhere")]
+    [InlineData("int[] A;", "NIPC103", "use a struct with [InlineArray]")]
+    [InlineData("int? A;", "NIPC103", "use the value and a byte")]
+    [InlineData("Plain A;", "NIPC103", "mark it with [SharedLayout]")]
+    [InlineData("int A { get; set; }", "NIPC103", "write a field")]
+    [InlineData("[Atomic] private byte _a;", "NIPC106", "int, uint, long or ulong")]
+    [InlineData("[Atomic] private int a;", "NIPC106", "underscore")]
+    [InlineData("[Atomic] public int _a;", "NIPC106", "not private")]
+    [InlineData("int Größe;", "NIPC107", "ASCII")]
+    [InlineData("int FrameRate; int frame_rate;", "NIPC107", "frame_rate")]
+    [InlineData("Other.Colour A; Colour B;", "NIPC107", "another type has it")]
+    [InlineData("", "NIPC104", "no fields")]
+    public void A_field_that_is_not_the_same_everywhere_is_refused(string fields, string id, string hint)
+    {
+        Diagnostic said = Assert.Single(Faults($"[SharedLayout] public partial struct S {{ {fields} }}"));
+        Assert.Equal(id, said.Id);
+        Assert.Contains(hint, said.GetMessage(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[SharedLayout] public struct S { int A; }", "NIPC101", "S")]
+    [InlineData("public class Outer { [SharedLayout] public partial struct S { int A; } }", "NIPC101", "Outer")]
+    [InlineData("[SharedLayout] public partial struct S<T> { int A; }", "NIPC102", "generic")]
+    [InlineData("[SharedLayout] public ref partial struct S { int A; }", "NIPC102", "ref struct")]
+    [InlineData("[SharedLayout] file partial struct S { int A; }", "NIPC102", "file")]
+    [InlineData("[SharedLayout, StructLayout(LayoutKind.Auto)] public partial struct S { int A; }", "NIPC104", "order")]
+    [InlineData("[SharedLayout, StructLayout(LayoutKind.Sequential, Pack = 1)] partial struct S { byte A; int B; }",
+        "NIPC105", "Pack = 1")]
+    [InlineData("[SharedLayout, StructLayout(LayoutKind.Sequential, Size = 6)] partial struct S { int A; }",
+        "NIPC104", "multiple of 4")]
+    [InlineData("[SharedLayout, StructLayout(LayoutKind.Explicit)] partial struct S { [FieldOffset(2)] int A; }",
+        "NIPC105", "multiple of 4")]
+    [InlineData("[SharedLayout, StructLayout(LayoutKind.Explicit)] partial struct S "
+        + "{ [FieldOffset(0), Atomic] private int _a; [FieldOffset(2)] short B; }", "NIPC106", "overlaps")]
+    [InlineData("[SharedLayout] partial struct S { int A; } partial struct S { int B; }", "NIPC104", "several parts")]
+    [InlineData("[SharedLayout(Name = \"no name\")] partial struct S { int A; }", "NIPC107", "ASCII")]
+    [InlineData("[SharedLayout(Version = -1)] partial struct S { int A; }", "NIPC104", "version")]
+    [InlineData("[FixedText(0)] partial struct S;", "NIPC108", "65535")]
+    [InlineData("[FixedText(70000)] partial struct S;", "NIPC108", "65535")]
+    [InlineData("[FixedText(8)] partial struct S { int A; }", "NIPC108", "no fields")]
+    [InlineData("[FixedText(8)] struct S;", "NIPC101", "partial")]
+    public void A_struct_that_cannot_be_one_is_refused(string code, string id, string hint)
+    {
+        Diagnostic said = Assert.Single(Faults(code));
+        Assert.Equal(id, said.Id);
+        Assert.Contains(hint, said.GetMessage(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("byte A; int B;", "3 bytes of padding stand before 'B'")]
+    [InlineData("int A; byte B;", "3 bytes of padding stand at the end of 'S'")]
+    public void Padding_is_told(string fields, string message)
+        => Assert.StartsWith(message, Assert.Single(
+            Run($"[SharedLayout] public partial struct S {{ {fields} }}", out _), said => said.Id == "NIPC109")
+            .GetMessage(), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_faulty_layout_makes_what_contains_it_faulty()
+        => Assert.Equal(["A", "B"], Faults("""
+            [SharedLayout] public partial struct Faulty { public bool A; }
+            [SharedLayout] public partial struct S { public Faulty B; }
+            """).Select(said => said.GetMessage().Split('\'')[1]));
+
+    [Fact]
+    public void A_layout_of_another_assembly_is_used_by_its_description()
+    {
+        string mine = typeof(Frame).Assembly.Location;
+        Assert.Empty(Faults("[SharedLayout] public partial struct S { NativeIpc.Channels.Tests.Frame A; byte B; }",
+            mine));
+    }
+
+    [Fact]
+    public void Fixed_buffers_and_nested_types_compile()
+        => Assert.Empty(Faults("""
+            public partial class Outer
+            {
+                [SharedLayout]
+                public unsafe partial struct @struct
+                {
+                    public fixed ushort @class[3];
+                    public Colour Colour;
+                    [Atomic] private ulong _names;
+                }
+            }
+            """));
+
+    [Fact]
+    public void What_has_not_changed_is_not_made_anew()
+    {
+        Compilation compilation = Compile("[SharedLayout] public partial struct S { public int A; }");
+        GeneratorDriver driver = CSharpGeneratorDriver.Create([new SharedLayoutGenerator().AsSourceGenerator()],
+            driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, true));
+        driver = driver.RunGenerators(compilation);
+        driver = driver.RunGenerators(compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("class Other;")));
+        Assert.All(driver.GetRunResult().Results.Single().TrackedOutputSteps.SelectMany(step => step.Value)
+            .SelectMany(step => step.Outputs),
+            output => Assert.Equal(IncrementalStepRunReason.Cached, output.Reason));
+    }
+
+    private static Diagnostic[] Faults(string code, params string[] references)
+        => [.. Run(code, out ImmutableArray<Diagnostic> compiled, references).Concat(compiled)
+            .Where(said => said.Severity == DiagnosticSeverity.Error)];
+
+    private static ImmutableArray<Diagnostic> Run(string code, out ImmutableArray<Diagnostic> compiled,
+        params string[] references)
+    {
+        CSharpGeneratorDriver.Create(new SharedLayoutGenerator()).RunGeneratorsAndUpdateCompilation(
+            Compile(code, references), out Compilation whole, out ImmutableArray<Diagnostic> said);
+        compiled = said.Any(each => each.Severity == DiagnosticSeverity.Error) ? [] : whole.GetDiagnostics();
+        return said;
+    }
+
+    private static CSharpCompilation Compile(string code, params string[] references)
+        => CSharpCompilation.Create("Layouts", [CSharpSyntaxTree.ParseText($$"""
+            using System;
+            using System.Runtime.CompilerServices;
+            using System.Runtime.InteropServices;
+            using NativeIpc.Channels;
+            {{code}}
+            public struct Plain { public int A; }
+            public enum Colour { Red }
+            namespace Other { public enum Colour { Blue } }
+            """)], [.. s_references, .. references.Select(path => MetadataReference.CreateFromFile(path))],
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
+}
