@@ -1,7 +1,3 @@
-using System;
-using System.Collections.Generic;
-using System.Linq;
-
 namespace NativeIpc.Channels.Generators;
 
 /// <summary>A list that is equal to another one with equal elements, so that the compiler's cache of generated code

@@ -1,9 +1,5 @@
-using System;
-using System.Collections.Generic;
 using System.Globalization;
-using System.Linq;
 using System.Runtime.InteropServices;
-using System.Threading;
 using Microsoft.CodeAnalysis;
 using NativeIpc.Layouts;
 
@@ -225,7 +221,7 @@ internal sealed class LayoutReader
                 return null;
             }
 
-            list.Values.Add(new KeyValuePair<string, string>(value.Name,
+            list.Values.Add(new LayoutValue(value.Name,
                 Convert.ToString(value.ConstantValue, CultureInfo.InvariantCulture)));
         }
 

@@ -2,7 +2,7 @@ using NativeIpc.Layouts;
 using NativeIpc.Layouts.Writing;
 
 // Writes the declarations of an assembly's layouts: ASSEMBLY FOLDER NAME LANGUAGE... into FOLDER/NAME.layout and a file
-// for each language. An error is a line as MSBuild reads it.
+// for each language; the first one has all of them. An error is a line as MSBuild reads it.
 if (args.Length < 3)
 {
     Console.Error.WriteLine("NativeIpc.Channels.Writer : error NIPC120: Arguments: ASSEMBLY FOLDER NAME LANGUAGE...");
@@ -22,7 +22,7 @@ try
     // Without layouts there is nothing to write: the package may be there for other things.
     if (types.Types.Count == 0) return 0;
     Directory.CreateDirectory(args[1]);
-    Write("layout", LayoutText.Format(types));
+    string all = LayoutText.Format(types);
     foreach (string language in args.AsSpan(3))
     {
         int index = Array.FindIndex(DeclarationWriter.s_languages, each => each.Key == language);
@@ -33,9 +33,12 @@ try
             return 1;
         }
 
-        Write(DeclarationWriter.s_languages[index].Value, DeclarationWriter.Write(language, types, args[2]));
+        string text = DeclarationWriter.Write(language, types, args[2]);
+        Write(DeclarationWriter.s_languages[index].Value, text);
+        all += LayoutFile.Heading(language) + text;
     }
 
+    Write("layout", all);
     return 0;
 }
 catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

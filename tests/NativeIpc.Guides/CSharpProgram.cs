@@ -47,9 +47,16 @@ internal static class CSharpProgram
     // What needs it as well: its package brings the library.
     private static string NamedObjects => Path.Combine(AppContext.BaseDirectory, "NativeIpc.NamedObjects.dll");
 
+    private static string Channels => Path.Combine(AppContext.BaseDirectory, "NativeIpc.Channels.dll");
+
+    // With a generator for the compiler, and a step after it that writes declarations.
+    private static bool HasLayouts(string text)
+        => text.Contains("#:package NativeIpc.Channels@", StringComparison.Ordinal);
+
     private static string[] LibrariesOf(string text)
-        => text.Contains("#:package NativeIpc.NamedObjects@", StringComparison.Ordinal)
-            ? [Library, NamedObjects] : [Library];
+        => HasLayouts(text) ? [Library, Channels]
+            : text.Contains("#:package NativeIpc.NamedObjects@", StringComparison.Ordinal)
+                ? [Library, NamedObjects] : [Library];
 
     /// <summary>Makes NAME.dll of NAME.cs.</summary>
     internal static void Compile(string folder, string file)
@@ -70,13 +77,20 @@ internal static class CSharpProgram
             ShellResult result = Shell.Run(
                 Place.Dotnet,
                 ["exec", Place.Compiler, "-nologo", "-noconfig", "-warnaserror", "-nullable:enable",
-                    "-unsafe", "-features:FileBasedProgram", "-out:" + program, .. references, usings, file],
+                    "-unsafe", "-features:FileBasedProgram", "-out:" + program, .. references,
+                    .. HasLayouts(text) ? ["-analyzer:" + Place.LayoutGenerator] : Array.Empty<string>(), usings, file],
                 folder);
             return result.ExitCode == 0 ? File.ReadAllBytes(program)
                 : throw new InvalidOperationException(result.Output + result.Error);
         });
 
         File.WriteAllBytes(program, bytes);
+        if (HasLayouts(text))
+        {
+            _ = Shell.Run(Place.Dotnet, ["exec", Place.LayoutWriter, program, folder, name, "c", "cpp", "python",
+                "rust"], folder).Succeeded;
+        }
+
         File.WriteAllText(
             Path.Combine(folder, name + ".runtimeconfig.json"),
             $$"""

@@ -23,7 +23,16 @@ internal static class Place
     /// <summary>nipc, for this dotnet.</summary>
     internal static string Tool { get; } = Of("Tool");
 
+    /// <summary>The source generator of NativeIpc.Channels, for the compiler of the pages.</summary>
+    internal static string LayoutGenerator { get; } = Built("NativeIpc.Channels.Generators", "netstandard2.0");
+
+    /// <summary>What a build runs that uses NativeIpc.Channels.</summary>
+    internal static string LayoutWriter { get; } = Built("NativeIpc.Channels.Writer", "net10.0");
+
     internal static string WineRun { get; } = Path.Combine(Repository, "eng", "wine-run.sh");
+
+    private static string Built(string project, string framework)
+        => Path.Combine(Of("Sources"), project, "bin", Of("Configuration"), framework, project + ".dll");
 
     private static string Of(string name) => Assembly.GetExecutingAssembly()
         .GetCustomAttributes<AssemblyMetadataAttribute>()

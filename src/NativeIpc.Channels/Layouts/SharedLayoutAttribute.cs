@@ -3,7 +3,7 @@ namespace NativeIpc.Channels;
 /// <summary>
 /// Makes a partial struct a layout of shared memory: the source generator of this package verifies that it has the same
 /// bytes on every 64-bit platform and in every language, and writes its description into the assembly. From that the
-/// build and <c>nipc layout</c> write declarations for C, C++, Python and Rust.
+/// build writes declarations for C, C++, Python and Rust.
 /// </summary>
 /// <remarks>
 /// Fields may be of the integers from <see cref="byte"/> to <see cref="ulong"/>, <see cref="float"/>,

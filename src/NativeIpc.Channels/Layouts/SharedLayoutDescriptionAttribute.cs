@@ -2,7 +2,7 @@ using System.ComponentModel;
 
 namespace NativeIpc.Channels;
 
-/// <summary>What the generator writes on a layout: its description, which the build and <c>nipc layout</c> read. The
+/// <summary>What the generator writes on a layout: its description, which the build reads. The
 /// format is in docs/layouts.md.</summary>
 /// <param name="text">The description.</param>
 [AttributeUsage(AttributeTargets.Struct)]

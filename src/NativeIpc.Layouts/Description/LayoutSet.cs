@@ -1,6 +1,3 @@
-using System.Collections.Generic;
-using System.Globalization;
-
 namespace NativeIpc.Layouts;
 
 /// <summary>Types that a description names; what a type uses stands before it.</summary>
@@ -73,6 +70,22 @@ internal sealed class LayoutSet
         _ => 0,
     };
 
+    /// <summary>A number from 0 to 2,147,483,647; -1 for anything else.</summary>
     internal static int ParseNumber(string digits)
-        => int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : -1;
+        => TryParse(digits, 10, out ulong number) && number <= int.MaxValue ? (int)number : -1;
+
+    /// <summary>Reads digits, without signs and spaces. Own code, since that of .NET is some kilobytes for each type
+    /// and base in a native program.</summary>
+    internal static bool TryParse(string digits, uint numberBase, out ulong number)
+    {
+        number = 0;
+        foreach (char c in digits)
+        {
+            uint digit = c is >= '0' and <= '9' ? (uint)(c - '0') : c is >= 'a' and <= 'f' ? (uint)(c - 'a' + 10) : 99;
+            if (digit >= numberBase || number > (ulong.MaxValue - digit) / numberBase) return false;
+            number = (number * numberBase) + digit;
+        }
+
+        return digits.Length != 0;
+    }
 }

@@ -1,5 +1,3 @@
-using System;
-using System.Collections.Generic;
 using System.Globalization;
 using System.Text;
 
@@ -30,8 +28,8 @@ internal static class LayoutText
         {
             text.Append(list.IsFlags ? "flags " : "enum ").Append(list.Name).Append(' ').Append(list.Underlying)
                 .Append('\n');
-            foreach (KeyValuePair<string, string> value in list.Values)
-                text.Append(' ').Append(value.Key).Append(' ').Append(value.Value).Append('\n');
+            foreach (LayoutValue value in list.Values)
+                text.Append(' ').Append(value.Name).Append(' ').Append(value.Number).Append('\n');
             return text.ToString();
         }
 
@@ -84,11 +82,11 @@ internal static class LayoutText
     private static LayoutType? Heading(string[] words)
     {
         if (words.Length < 2 || !IsName(words[1])) return null;
-        if (words[0] is "enum" or "flags" && words.Length == 3 && words[2][0] is 'u' or 'i'
-            && LayoutSet.ScalarSize(words[2]) != 0)
+        if (words[0] is "enum" or "flags" && words.Length == 3 && LayoutSet.ScalarSize(words[2]) != 0
+            && words[2][0] is 'u' or 'i')
             return new LayoutEnum(words[1], words[2], words[0] == "flags");
-        if (words[0] != "struct" || words.Length != 6 || !ulong.TryParse(words[5], NumberStyles.AllowHexSpecifier,
-            CultureInfo.InvariantCulture, out ulong fingerprint))
+        if (words[0] != "struct" || words.Length != 6 || !LayoutSet.TryParse(words[5], 16,
+            out ulong fingerprint))
             return null;
         int size = LayoutSet.ParseNumber(words[2]), alignment = LayoutSet.ParseNumber(words[3]),
             version = LayoutSet.ParseNumber(words[4]);
@@ -101,8 +99,8 @@ internal static class LayoutText
         if (words.Length < 3 || !IsName(words[1])) return false;
         if (current is LayoutEnum list)
         {
-            list.Values.Add(new KeyValuePair<string, string>(words[1], words[2]));
-            return words.Length == 3 && IsInteger(words[2]);
+            list.Values.Add(new LayoutValue(words[1], words[2]));
+            return words.Length == 3 && words[2].Length != 0 && IsInteger(words[2]);
         }
 
         bool isAtomic = words.Length == 5 && words[4] == "atomic";
@@ -113,7 +111,7 @@ internal static class LayoutText
         for (int i = 0; i < counts.Length; i++)
         {
             string part = parts[i + 1];
-            counts[i] = part.EndsWith("]", StringComparison.Ordinal)
+            counts[i] = part.Length != 0 && part[part.Length - 1] == ']'
                 ? LayoutSet.ParseNumber(part.Substring(0, part.Length - 1)) : 0;
             total *= counts[i];
             if (counts[i] < 1 || total > int.MaxValue) return false;
@@ -123,7 +121,8 @@ internal static class LayoutText
         int offset = LayoutSet.ParseNumber(words[3]);
         var layout = (LayoutStruct)current;
         if (size < 1 || offset < 0 || offset % alignment != 0 || layout.Alignment % alignment != 0
-            || total * size > layout.Size - offset)
+            || total * size > layout.Size - offset
+            || (layout.Fields.Count != 0 && layout.Fields[layout.Fields.Count - 1].Offset > offset))
             return false;
         layout.Fields.Add(new LayoutField(words[1], parts[0], counts, offset, isAtomic));
         return true;
@@ -133,7 +132,9 @@ internal static class LayoutText
     {
         if (type is null) return true;
         if (set.Find(type.Name) is not null || LayoutSet.ScalarSize(type.Name) != 0) return false;
-        if (type is LayoutStruct layout && Fingerprints.Of(layout, set) != layout.Fingerprint) return false;
+        if (type is LayoutStruct layout
+            && (layout.Fields.Count == 0 || Fingerprints.Of(layout, set) != layout.Fingerprint))
+            return false;
         set.Types.Add(type);
         return true;
     }
@@ -151,8 +152,8 @@ internal static class LayoutText
     }
 
     private static bool IsInteger(string text)
-        => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _)
-            || ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _);
+        => text[0] == '-' ? LayoutSet.TryParse(text.Substring(1), 10, out ulong less) && less <= 1UL << 63
+            : LayoutSet.TryParse(text, 10, out _);
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,5 +1,3 @@
-using System.Collections.Generic;
-
 namespace NativeIpc.Layouts;
 
 /// <summary>A type of a description: an enum or a struct.</summary>
@@ -24,7 +22,19 @@ internal sealed class LayoutEnum : LayoutType
     public bool IsFlags { get; }
 
     /// <summary>Its names with their values, in digits.</summary>
-    public List<KeyValuePair<string, string>> Values { get; } = new();
+    public List<LayoutValue> Values { get; } = new();
+}
+
+/// <summary>A value of an enum.</summary>
+internal sealed class LayoutValue
+{
+    public LayoutValue(string name, string number) => (Name, Number) = (name, number);
+
+    /// <summary>Its name, as C# has it.</summary>
+    public string Name { get; }
+
+    /// <summary>Its value, in digits.</summary>
+    public string Number { get; }
 }
 
 /// <summary>A struct with its fields, sorted by offset.</summary>

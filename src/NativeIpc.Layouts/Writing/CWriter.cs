@@ -1,5 +1,3 @@
-using System.Collections.Generic;
-
 namespace NativeIpc.Layouts.Writing;
 
 /// <summary>A header for C11 (and later), with gcc and clang for what is atomic.</summary>
@@ -87,8 +85,8 @@ internal sealed class CWriter(LayoutSet types, string name) : DeclarationWriter(
     protected override void Add(LayoutEnum list)
     {
         Line($"typedef {Scalar(list.Underlying)} {list.Name};");
-        foreach (KeyValuePair<string, string> value in list.Values)
-            Line($"#define {list.Name}_{value.Key} (({list.Name}){Literal(list.Underlying, value.Value)})");
+        foreach (LayoutValue value in list.Values)
+            Line($"#define {list.Name}_{value.Name} (({list.Name}){Literal(list.Underlying, value.Number)})");
         Line();
     }
 

@@ -1,5 +1,3 @@
-using System.Collections.Generic;
-
 namespace NativeIpc.Layouts.Writing;
 
 /// <summary>A header for C++11 (and later), which knows QString where Qt is.</summary>
@@ -126,8 +124,8 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
     {
         string name = list.Name, type = CWriter.Scalar(list.Underlying);
         Line($"enum class {name} : std::{type} {{");
-        foreach (KeyValuePair<string, string> value in list.Values)
-            Line($"    {Escaped(value.Key)} = {CWriter.Literal(list.Underlying, value.Value)},");
+        foreach (LayoutValue value in list.Values)
+            Line($"    {Escaped(value.Name)} = {CWriter.Literal(list.Underlying, value.Number)},");
         Line("};");
         if (list.IsFlags)
         {

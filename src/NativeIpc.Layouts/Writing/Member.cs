@@ -1,5 +1,3 @@
-using System.Collections.Generic;
-
 namespace NativeIpc.Layouts.Writing;
 
 /// <summary>What stands at one place of a struct in a declaration: a field, padding, or fields that overlap.</summary>

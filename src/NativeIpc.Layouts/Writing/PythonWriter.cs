@@ -1,5 +1,3 @@
-using System.Collections.Generic;
-
 namespace NativeIpc.Layouts.Writing;
 
 /// <summary>A module for Python 3.8 (and later): ctypes, and NumPy's dtypes where NumPy is.</summary>
@@ -70,8 +68,8 @@ internal sealed class PythonWriter(LayoutSet types, string name) : DeclarationWr
         Line();
         Line();
         Line($"class {list.Name}(enum.{(list.IsFlags ? "IntFlag" : "IntEnum")}):");
-        foreach (KeyValuePair<string, string> value in list.Values)
-            Line($"    {SnakeCase.Upper(value.Key)} = {value.Value}");
+        foreach (LayoutValue value in list.Values)
+            Line($"    {SnakeCase.Upper(value.Name)} = {value.Number}");
         if (list.Values.Count == 0) Line("    pass");
     }
 

@@ -1,5 +1,3 @@
-using System.Collections.Generic;
-
 namespace NativeIpc.Layouts.Writing;
 
 /// <summary>A module for Rust 1.57 (and later) without crates.</summary>
@@ -123,8 +121,8 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
         Line($"pub struct {name}(pub {list.Underlying});");
         Line();
         Line($"impl {name} {{");
-        foreach (KeyValuePair<string, string> value in list.Values)
-            Line($"    pub const {SnakeCase.Upper(value.Key)}: {name} = {name}({value.Value});");
+        foreach (LayoutValue value in list.Values)
+            Line($"    pub const {SnakeCase.Upper(value.Name)}: {name} = {name}({value.Number});");
         if (list.IsFlags)
         {
             Line($"    pub const fn contains(self, other: {name}) -> bool {{ self.0 & other.0 == other.0 }}");
@@ -258,7 +256,7 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
             """);
     }
 
-    private string TypeOf(LayoutField field)
+    private static string TypeOf(LayoutField field)
     {
         string type = LayoutSet.TextLength(field.Type) is { } length ? $"[u8; {Text(length)}]" : field.Type;
         for (int i = field.Counts.Length - 1; i >= 0; i--) type = $"[{type}; {Text(field.Counts[i])}]";

@@ -1,0 +1,89 @@
+using System.Reflection;
+using System.Text;
+using NativeIpc.Layouts;
+using NativeIpc.Layouts.Writing;
+
+namespace NativeIpc.Channels.Tests;
+
+/// <summary>Descriptions as text, and where they are found.</summary>
+public sealed class DescriptionTests
+{
+    private static readonly string s_repository = typeof(DescriptionTests).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(given => given.Key == "Repository").Value!;
+
+    private static readonly string s_example = OfDocument();
+
+    [Fact]
+    public void The_example_of_the_document_is_one()
+        => Assert.Equal(s_example, LayoutText.Format(LayoutText.Parse(s_example)!));
+
+    [Fact]
+    public void What_was_changed_is_none()
+    {
+        // Each line gone, and each number another one: the fingerprint or a rule says so.
+        string[] lines = s_example.TrimEnd('\n').Split('\n');
+        for (int i = 0; i < lines.Length; i++)
+        {
+            if (lines[i].Contains("gr", StringComparison.Ordinal) || lines[i].Contains("Rgb", StringComparison.Ordinal))
+                continue; // values of an enum change no byte
+            Assert.Null(LayoutText.Parse(string.Join('\n', lines.Where((_, index) => index != i)) + "\n"));
+        }
+
+        Assert.Null(LayoutText.Parse(""));
+        Assert.Null(LayoutText.Parse("nativeipc-layout 2\nend\n"));
+        Assert.Null(LayoutText.Parse(s_example.Replace("text:16 40", "text:16 41", StringComparison.Ordinal)));
+        Assert.Null(LayoutText.Parse(s_example.Replace("[2][3]", "[2][99999999]", StringComparison.Ordinal)));
+        Assert.Null(LayoutText.Parse(s_example.Replace("Frame 80", "Frame -8", StringComparison.Ordinal)));
+        Assert.Null(LayoutText.Parse("nativeipc-layout 1\nenum A \nend\n"));
+        Assert.Null(LayoutText.Parse("nativeipc-layout 1\nenum A u8\n B \nend\n"));
+        Assert.Null(LayoutText.Parse("nativeipc-layout 1\nenum A f32\nend\n"));
+    }
+
+    [Fact]
+    public void Any_bytes_are_looked_through_without_a_failure()
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(s_example);
+        var random = new Random(1);
+        for (int i = 0; i < Sample.Of(200_000, 5_000); i++)
+        {
+            byte[] mutated = [.. bytes];
+            for (int changes = random.Next(1, 4); changes > 0; changes--)
+                mutated[random.Next(mutated.Length)] = (byte)random.Next(256);
+            LayoutSet found = LayoutFile.Find(mutated, out _);
+            foreach (LayoutType type in found.Types.OfType<LayoutStruct>())
+                Assert.NotEmpty(Member.Of((LayoutStruct)type, found));
+        }
+    }
+
+    [Fact]
+    public void An_assembly_and_the_file_of_its_build_have_the_same_layouts()
+    {
+        LayoutSet ofAssembly = LayoutFile.Find(File.ReadAllBytes(typeof(Frame).Assembly.Location), out string? clash);
+        Assert.Null(clash);
+        byte[] built = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "layouts/sample.layout"));
+        Assert.Equal(LayoutText.Format(ofAssembly), LayoutText.Format(LayoutFile.Find(built, out _)));
+        foreach ((string language, string end) in DeclarationWriter.s_languages)
+        {
+            Assert.Equal(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, $"layouts/sample.{end}")),
+                LayoutFile.Declarations(built, language));
+        }
+
+        Assert.Null(LayoutFile.Declarations(built, "cobol"));
+        Assert.Equal(SharedLayouts.InfoOf<Frame>().Fingerprint, ((LayoutStruct)ofAssembly.Find("Frame")!).Fingerprint);
+    }
+
+    [Theory]
+    [InlineData("FrameRate", "frame_rate")]
+    [InlineData("RGBMode", "rgb_mode")]
+    [InlineData("X", "x")]
+    [InlineData("frame_Rate2D", "frame_rate2_d")]
+    public void Names_are_those_of_other_languages(string name, string other)
+        => Assert.Equal(other, SnakeCase.Of(name));
+
+    private static string OfDocument()
+    {
+        string page = File.ReadAllText(Path.Combine(s_repository, "docs/layouts.md"));
+        int begin = page.IndexOf("nativeipc-layout 1\nenum", StringComparison.Ordinal);
+        return page[begin..(page.IndexOf("\nend\n", begin, StringComparison.Ordinal) + "\nend\n".Length)];
+    }
+}
