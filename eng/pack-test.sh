@@ -31,6 +31,18 @@ export UseSharedCompilation=true
 end() { end_compiler; rm -rf "$work"; }
 trap end EXIT
 
+# same_readme PACKAGE FILE PACKED: the packed one has the words of the repository's, and absolute links.
+same_readme() {
+    if ! diff <(without_links "$root/$2") <(without_links "$3") >"$work/readme.diff"; then
+        fail "the readme of $1 is the one of the repository" "$(head -n 3 "$work/readme.diff")"
+    elif relative=$(grep -noE '\]\([^)]*\)' "$3" | grep -vE '\]\((https?:|#)'); then
+        fail "the readme of $1 has absolute links" "$(head -n 3 <<<"$relative")"
+    else
+        pass "the readme of $1 is the one of the repository, with absolute links"
+    fi
+}
+without_links() { sed -E 's/\]\([^)]*\)/]/g' "$1"; }
+
 libraries='NativeIpc NativeIpc.Inspection'
 beside='NativeIpc.Channels NativeIpc.DistributedLock NativeIpc.Extensions NativeIpc.NamedObjects'
 analyzers='NativeIpc.Analyzers NativeIpc.Analyzers.CodeFixes' # in the package NativeIpc
@@ -70,7 +82,8 @@ for library in $libraries; do
     for file in README.md LICENSE "lib/net10.0/$library.dll" "lib/net10.0/$library.xml"; do
         verify "the package $library has $file" "missing or empty" test -s "$package/$file"
     done
-    verify "the readme of $library is the one of the repository" "differs" cmp "$root/README.md" "$package/README.md"
+    same_readme "$library" README.md "$package/README.md"
+    verify "$library has the icon" "differs" cmp "$root/eng/icon.png" "$package/icon.png"
     verify "the symbols package of $library has the pdb" "missing or empty" test -s "$symbols/lib/net10.0/$library.pdb"
     nuspec=$package/$library.nuspec
     verify "the licence of $library is an expression" "no licence expression in the nuspec" \
@@ -101,6 +114,34 @@ case $needs in
 *) fail "the inspection package needs this very version" "$needs" ;;
 esac
 
+nuspec=$work/package/NativeIpc/NativeIpc.nuspec
+for element in icon releaseNotes projectUrl repository; do
+    verify "the package says its $element" "not in the nuspec" grep -q "<$element[ >]" "$nuspec"
+done
+
+# Packing has validated the surface against the baseline, if it has found it.
+for library in $libraries $beside; do
+    verify "the surface of $library has a baseline" "run eng/baseline.sh" \
+        test -s "$root/eng/baseline/$library.nupkg"
+done
+found=$(dotnet msbuild "$root/src/NativeIpc/NativeIpc.csproj" -getProperty:PackageValidationBaselinePath)
+verify "packing compares with the baseline" "$found" test "$found" -ef "$root/eng/baseline/NativeIpc.nupkg"
+
+# What a package brings with it, by the tool for that: nothing for the core.
+if ! "$root/eng/sbom.sh" "$packages" NativeIpc NativeIpc.DistributedLock >"$work/sbom.log" 2>&1; then
+    if grep -qE 'NU1301|Unable to load the service index|could not be (restored|found)' "$work/sbom.log"; then
+        echo "SKIP pack: the lists of contents: the tool cannot be fetched"
+    else
+        fail "writes the lists of contents" "$(tail -n 3 "$work/sbom.log")"
+    fi
+else
+    parts() { grep -oE '"purl": *"pkg:nuget/[^"@]+' "$packages/$1.$version.cdx.json" | sed 's|.*/||' | sort -u; }
+    verify "the core brings nothing with it" "$(parts NativeIpc)" test "$(parts NativeIpc)" = NativeIpc
+    verify "the list of NativeIpc.DistributedLock has what it brings" "$(parts NativeIpc.DistributedLock)" \
+        test "$(parts NativeIpc.DistributedLock | tr '\n' ' ')" = \
+        'DistributedLock.Core NativeIpc NativeIpc.DistributedLock '
+fi
+
 # From a clean copy in another folder the same bytes must come out.
 revision=$(git -C "$root" rev-parse HEAD 2>/dev/null)
 folder=$work/another/longer/NativeIpc
@@ -110,6 +151,8 @@ for library in $libraries $analyzers; do
     rm -rf "$folder/src/$library/bin" "$folder/src/$library/obj"
 done
 cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
+mkdir "$folder/eng"
+cp -R "$root/eng/icon.png" "$root/eng/baseline" "$folder/eng/"
 pack "$folder" "$folder/out" "$libraries" ${revision:+-p:SourceRevisionId=$revision} ||
     fail "packs in a copy" "dotnet pack failed"
 mkdir "$folder/package" "$folder/symbols"
@@ -245,7 +288,7 @@ beside() {
     for file in README.md LICENSE "lib/net10.0/$name.dll" "lib/net10.0/$name.xml"; do
         verify "$name has $file" "missing or empty" test -s "$folder/package/$file"
     done
-    verify "$name has its own readme" "differs" cmp "$root/src/$name/README.md" "$folder/package/README.md"
+    same_readme "$name" "src/$name/README.md" "$folder/package/README.md"
     verify "$name has symbols" "no snupkg" test -s "$packages/$name.$version.snupkg"
     file=$(grep -oE '<dependency id="[^"]+"' "$folder/package/$name.nuspec" | cut -d'"' -f2 | sort -u | tr '\n' ' ')
     if [ "$file" = "$dependencies " ]; then
