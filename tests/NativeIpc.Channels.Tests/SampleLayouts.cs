@@ -73,6 +73,8 @@ public partial struct Shape
     [FieldOffset(32)] public byte Last;
 }
 
+#pragma warning disable CA1720 // names of types, which are keywords of other languages, on purpose
+
 /// <summary>Everything that a layout can have.</summary>
 [SharedLayout(Version = 3)]
 public partial struct Frame
