@@ -51,7 +51,7 @@ aot                  script 400 build                  eng/aot-smoke.sh
 tool                 dotnet 900 tool-aot,peers         NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
 pack                 script 900 build,tool-aot         eng/pack-test.sh
 conformance          dotnet 600 -                      $suite --filter-not-trait Needs=Windows Calls=plain
-models               script 300 -                      tests/models/run.sh
+models               script 900 -                      tests/models/run.sh
 guides               dotnet 600 peers                  NativeIpc.Guides
 demo                 script 300 build                  eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service

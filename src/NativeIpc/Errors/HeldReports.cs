@@ -39,11 +39,14 @@ internal readonly ref struct HeldReports : IDisposable
         t_reports = null;
         try
         {
-            ThreadPool.UnsafeQueueUserWorkItem(Write, reports, preferLocal: false);
+            // By Task, since ThreadPool is in an assembly of its own, which cannot be loaded when no descriptor is
+            // left: that would end the process.
+            _ = Task.Factory.StartNew(static kept => Write((List<Action>)kept!), reports, CancellationToken.None,
+                TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
         }
-        catch (OutOfMemoryException)
+        catch (TaskSchedulerException failure) when (failure.InnerException is OutOfMemoryException)
         {
-            // No thread can be started; it stays in the queue for the next one
+            t_reports = reports; // no thread can be started: with the next ones
         }
     }
 
