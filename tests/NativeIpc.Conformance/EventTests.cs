@@ -382,7 +382,7 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
         Assert.True(Exists(key));
         made.Dispose();
         Assert.Equal(!isRemoved, Exists(key));
-        if (Backend.IsSystemV) Assert.Equal(!isRemoved, File.Exists(key.NativeKey + ".event"));
+        if (Backend.IsSystemV) Assert.Equal(!isRemoved, File.Exists(key.NativeKey + ".nativeipc-event"));
         Assert.Equal(!isRemoved, SystemEvent.Remove(key));
         Assert.False(SystemEvent.Remove(key));
     }
@@ -532,7 +532,7 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
     [BackendFact(Needs.SystemV)]
     public void A_set_that_is_no_event_is_a_key_error_and_one_in_the_making_is_completed()
     {
-        NativeIpcKey key = NextKey(), fileKey = new(key.NativeKey + ".event", key.Type);
+        NativeIpcKey key = NextKey(), fileKey = new(key.NativeKey + ".nativeipc-event", key.Type);
         File.Create(fileKey.NativeKey).Dispose();
         int other = Libc.semget(SystemVProvider.Ftok(fileKey), 2, Flags.IPC_CREAT | (int)FileModes.Mode600);
         NativeIpcException failure = Assert.Throws<NativeIpcException>(() => SystemEvent.OpenExisting(key));
@@ -612,7 +612,7 @@ public abstract class EventTests<TProvider> : ConformanceTests<TProvider>
         using SystemEvent opened = SystemEvent.CreateNew(key, EventResetMode.AutoReset);
         Assert.False(SharedMemory.TryOpenExisting(key, out _));
         Assert.False(SystemSemaphore.TryOpenExisting(key, out _));
-        NativeIpcKey file = new($"{key.NativeKey}.event", key.Type);
+        NativeIpcKey file = new($"{key.NativeKey}.nativeipc-event", key.Type);
         Assert.True(File.Exists(file.NativeKey));
         foreach (Func<object?> use in (Func<object?>[])
         [

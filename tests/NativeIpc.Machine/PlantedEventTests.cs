@@ -250,7 +250,7 @@ public sealed class PlantedEventTests : IDisposable
         => Calls.Events.Where(call => call.Name != "Remove")
             .Select(call => Outcome.From(call.Name, () => call.Run(key)));
 
-    private static string KeyFile(NativeIpcKey key) => key.NativeKey + ".event";
+    private static string KeyFile(NativeIpcKey key) => key.NativeKey + ".nativeipc-event";
 
     private static Situation Caller(bool byRoot) => byRoot ? Situation.Plain : Situation.As(ThirdUser);
 

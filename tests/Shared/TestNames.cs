@@ -53,7 +53,7 @@ internal sealed class TestNames : IDisposable
             if (SharedMemory.IsKeyTypeSupported(key.Type)) Try(() => SharedMemory.Remove(key));
             if (SystemSemaphore.IsKeyTypeSupported(key.Type)) Try(() => SystemSemaphore.Remove(key));
             if (SystemEvent.IsKeyTypeSupported(key.Type)) Try(() => SystemEvent.Remove(key));
-            if (key.Type.IsSystemV) _paths.AddRange(key.NativeKey, key.NativeKey + ".event");
+            if (key.Type.IsSystemV) _paths.AddRange(key.NativeKey, key.NativeKey + ".nativeipc-event");
             string name = key.NativeKey.TrimStart('/');
             if (key.Type == NativeIpcKeyType.PosixRealtime && name.Length > 0)
                 _paths.AddRange($"/dev/shm/{name}", $"/dev/shm/sem.{name}", $"/dev/shm/nativeipc-event.{name}");

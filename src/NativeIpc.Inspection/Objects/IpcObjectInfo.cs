@@ -22,7 +22,7 @@ public sealed record IpcObjectInfo
 
     /// <summary>Segment, semaphore or event. A POSIX file of 32 bytes called <c>sem.…</c> is a semaphore with glibc;
     /// with musl any file of 32 bytes is taken for one. One called <c>nativeipc-event.…</c> is an event, and so is a
-    /// System V set of three members with a mode whose key file ends in <c>.event</c>.</summary>
+    /// System V set of three members with a mode whose key file ends in <c>.nativeipc-event</c>.</summary>
     public IpcObjectKind Kind { get; internal init; }
 
     /// <summary>The back end. For System V with the project id of the key file; <see cref="NativeIpcKeyType.SystemV"/>

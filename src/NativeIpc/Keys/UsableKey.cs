@@ -62,7 +62,7 @@ internal static class UsableKey
     internal const string EventPrefix = "nativeipc-event.";
 
     /// <summary>What stands after the path of an event's System V key file.</summary>
-    internal const string EventSuffix = ".event";
+    internal const string EventSuffix = ".nativeipc-event";
 
     // glibc keeps a semaphore in a file called sem.NAME; musl and bionic do not.
     private static (int Length, int Limit) PosixLength(string name, IpcObjectKind kind, KeyPlatform platform)

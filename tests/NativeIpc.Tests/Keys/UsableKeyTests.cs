@@ -33,15 +33,18 @@ public class UsableKeyTests
         foreach (NativeIpcKeyType type in (NativeIpcKeyType[])[NativeIpcKeyType.SystemV,
             NativeIpcKeyType.FromProjectId(7)])
         {
-            NativeIpcKey key = new("/tmp/a.event", type);
+            NativeIpcKey key = new("/tmp/a.nativeipc-event", type);
             Assert.Contains("meet one", UsableKey.FindViolation(key, kind, KeyPlatform.Linux),
                 StringComparison.Ordinal);
             Assert.Contains("meet one", UsableKey.FindViolation(key, kind, KeyPlatform.LinuxMusl),
                 StringComparison.Ordinal);
             Assert.Null(UsableKey.FindViolation(key, kind, KeyPlatform.Apple));
             Assert.Null(UsableKey.FindViolation(key, IpcObjectKind.SystemEvent, KeyPlatform.Linux));
-            Assert.Null(UsableKey.FindViolation(new("/tmp/a.events", type), kind, KeyPlatform.Linux));
-            Assert.Null(UsableKey.FindViolation(new("/tmp/a.event/b", type), kind, KeyPlatform.Linux));
+            Assert.Null(UsableKey.FindViolation(new("/tmp/a.nativeipc-events", type), kind, KeyPlatform.Linux));
+
+            // Poco's NamedEvent has such key files.
+            Assert.Null(UsableKey.FindViolation(new("/tmp/a.event", type), kind, KeyPlatform.Linux));
+            Assert.Null(UsableKey.FindViolation(new("/tmp/a.nativeipc-event/b", type), kind, KeyPlatform.Linux));
         }
     }
 
