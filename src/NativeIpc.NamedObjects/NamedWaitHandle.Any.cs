@@ -222,6 +222,7 @@ public abstract partial class NamedWaitHandle
         private readonly CancellationTokenSource _isOver = new();
         private readonly ManualResetEvent _isTaken = new(false);
         private readonly Task<SystemWaitResult> _taking;
+        private readonly Task _telling;
 
         private MixedWait(WaitHandle[] handles, int named)
         {
@@ -241,7 +242,7 @@ public abstract partial class NamedWaitHandle
             }
 
             _taking = SystemWait.AnyAsync(targets, Timeout.InfiniteTimeSpan, _isOver.Token).AsTask();
-            _taking.ContinueWith(static (_, isTaken) => ((ManualResetEvent)isTaken!).Set(), _isTaken,
+            _telling = _taking.ContinueWith(static (_, isTaken) => ((ManualResetEvent)isTaken!).Set(), _isTaken,
                 CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously
                     | TaskContinuationOptions.NotOnCanceled, TaskScheduler.Default);
         }
@@ -319,6 +320,7 @@ public abstract partial class NamedWaitHandle
 
         public void Dispose()
         {
+            Task.WaitAny(_telling); // which uses the event; a result is there before that
             _isOver.Dispose();
             _isTaken.Dispose();
         }
