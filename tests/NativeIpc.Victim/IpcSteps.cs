@@ -6,12 +6,11 @@ namespace NativeIpc.Victim;
 
 /// <summary>Steps that use the library. The last segment, semaphore and lock made or opened are kept for the steps
 /// after.</summary>
-internal sealed class IpcSteps
+internal sealed partial class IpcSteps
 {
     private readonly List<IDisposable> _kept = [];
     private SharedMemory? _segment;
     private SystemSemaphore? _semaphore;
-    private SystemEvent? _event;
     private SharedMemoryLock _lock;
     private IpcObjectInfo? _listed;
     private string[] _words = [];
@@ -237,17 +236,6 @@ internal sealed class IpcSteps
         Group = Option("group", "") is { Length: > 0 } group ? group : null,
     };
 
-    private SystemEventOptions EventOptions => new()
-    {
-        Mode = Mode,
-        Removal = Removal,
-        RemoveAtProcessExit = RemoveAtProcessExit,
-        PeerTimeout = PeerTimeout,
-        AllowOtherOwners = bool.Parse(Option("others", "false")),
-        Reclaim = bool.Parse(Option("reclaim", "false")),
-        Group = Option("group", "") is { Length: > 0 } group ? group : null,
-    };
-
     private string Option(string name, string otherwise)
         => Array.Find(_words, word => word.StartsWith(name + "=", StringComparison.Ordinal)) is { } found
             ? found[(name.Length + 1)..] : otherwise;
@@ -257,19 +245,6 @@ internal sealed class IpcSteps
         _segment = segment;
         _kept.Add(segment);
         return $"{(segment.CreatedNew ? "created" : "opened")} {segment.Size}";
-    }
-
-    private string Keep(SystemEvent opened)
-    {
-        _event = opened;
-        _kept.Add(opened);
-        return opened.CreatedNew ? "created" : "opened";
-    }
-
-    private string Set()
-    {
-        _event!.Set();
-        return "set";
     }
 
     private string Keep(SystemSemaphore semaphore)
