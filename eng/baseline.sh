@@ -11,7 +11,7 @@ for symbols in artifacts/packages/*.snupkg; do
     package=${symbols%.snupkg}.nupkg
     name=$(basename "$package" | sed -E 's/\.[0-9]+\.[0-9]+\.[0-9]+.*//')
     surface=src/$name/obj/Release/net10.0/ref/$name.dll
-    [ -f "$surface" ] || continue
+    [ -f "$surface" ] || { echo "$surface is missing: run ./test.sh pack" >&2; exit 1; }
     python3 - "$package" "$surface" "eng/baseline/$name.nupkg" <<'PYTHON'
 import sys, zipfile
 package, surface, target = sys.argv[1:]
