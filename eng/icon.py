@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the icon of the packages and of the site: two processes, and the memory that both see. Writes eng/icon.png
+"""Draws the icon of the packages: two processes, and the memory that both see. Writes eng/icon.png
 (128 x 128, by nothing but the standard library) and eng/icon.svg from the same shapes."""
 import pathlib
 import struct

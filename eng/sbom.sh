@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 out=${1:-artifacts/packages}
 [ $# = 0 ] || shift
 dotnet tool restore >/dev/null
+written=0
 for project in src/*/*.csproj; do
     name=$(basename "$project" .csproj)
     [ $# = 0 ] || case " $* " in *" $name "*) ;; *) continue ;; esac
@@ -19,4 +20,6 @@ for project in src/*/*.csproj; do
         --output-format Json --spec-version 1.6 --disable-package-restore --exclude-dev --include-project-references \
         --set-name "$name" --set-version "$version" --set-type Library --set-nuget-purl >/dev/null
     echo "$out/$name.$version.cdx.json"
+    written=$((written + 1))
 done
+[ $written != 0 ] || { echo "$out has none of the packages: run ./test.sh tool-aot pack" >&2; exit 1; }
