@@ -160,10 +160,16 @@ def main(*versions):
             print(f"{kind} killed, another one had it open ({opened.said}): {said(words, f'Global{chr(92)}{name}')}")
             opened.end()
             print(f"{kind}: {', '.join(said(words, 'kinds', name).splitlines())}")
+
+
+def clean():
     for number in range(200):
         for path in files(f"{NAME}-{number}"):
             os.remove(path)
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["10.0.15", "11.0.0"]))
+    try:
+        main(*(sys.argv[1:] or ["10.0.15", "11.0.0"]))
+    finally:
+        clean()

@@ -23,7 +23,7 @@ if [ ! -e "$home/complete" ]; then
     command -v dotnet >/dev/null || unable 'The .NET SDK is missing.'
     name=microsoft.netcore.app.runtime.$machine
     package=${NUGET_PACKAGES:-$HOME/.nuget/packages}/$name/$version
-    if [ ! -e "$package" ]; then
+    if [ ! -e "$package/.nupkg.metadata" ]; then # the last file that NuGet writes
         fetch=$(mktemp -d "${TMPDIR:-/tmp}/nativeipc-dotnet.XXXXXX")
         trap 'rm -rf "$fetch"' EXIT
         cat >"$fetch/fetch.csproj" <<-PROJECT
@@ -36,7 +36,7 @@ if [ ! -e "$home/complete" ]; then
         log=$cache/dotnet-$version.log
         DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 \
             timeout $((120 * ${NATIVEIPC_SLOWNESS:-1})) dotnet restore "$fetch" -nologo -v q >"$log" 2>&1 7>&- &&
-            [ -e "$package" ] || unable "NuGet does not give $name $version; see $log."
+            [ -e "$package/.nupkg.metadata" ] || unable "NuGet does not give $name $version; see $log."
     fi
     dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
     native=$package/runtimes/$machine/native

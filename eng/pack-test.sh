@@ -333,7 +333,9 @@ using SharedMemory found = SharedMemory.OpenExisting(key, SharedMemoryAccess.Rea
 Console.WriteLine(found.OpenReadOnlyLayout<Packed>().Text.ToString());
 [SharedLayout] partial struct Packed { public int Number; public Text Text; }
 [FixedText(16)] partial struct Text;' generated
-sed -i 's,<Nullable>,<NativeIpcLayoutLanguages>c;cpp;python;rust</NativeIpcLayoutLanguages>&,' Hello.csproj
+# macOS has another sed -i.
+sed 's,<Nullable>,<NativeIpcLayoutLanguages>c;cpp;python;rust</NativeIpcLayoutLanguages>&,' Hello.csproj >new &&
+    mv new Hello.csproj
 if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/NativeIpc.Channels/out" >log 2>&1 &&
     grep -q 'offsetof(Packed, text) == 4' "$work/NativeIpc.Channels/out/layouts/Hello.h"; then
     pass "the build of a project with the package NativeIpc.Channels writes declarations"

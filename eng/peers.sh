@@ -61,11 +61,15 @@ folder_of() {
         "$({ cat "$1" "$also"; shift; printf '%s\n' "$@"; } | sha256sum | cut -c1-16)"
 }
 
-# keep_only FOLDER NAME: older builds of the peer go.
-keep_only() {
+# keep FOLDER NAME: other builds of the peer go when no run has asked for them for two days. Another tree, whose peer is
+# another one, may be running its tests.
+keep() {
+    touch "$1"
     local old
     for old in "$cache/peers/$2"-????????????????; do
-        if [ "$old" != "$1" ] && [ -d "$old" ]; then rm -rf "$old"; fi
+        if [ "$old" != "$1" ] && [ -n "$(find "$old" -maxdepth 0 -type d -mtime +1 2>/dev/null)" ]; then
+            rm -rf "$old"
+        fi
     done
 }
 
@@ -91,7 +95,7 @@ compiled() {
         fi
         mv "$folder/peer.new" "$folder/peer"
     fi
-    keep_only "$folder" "$name"
+    keep "$folder" "$name"
     started "$name" "$package" "$folder/peer"
 }
 
@@ -119,7 +123,7 @@ interpreted() {
     [ "$also" = /dev/null ] || cp "$also" "$folder/"
     cp "$source" "$folder/peer.new"
     mv "$folder/peer.new" "$folder/peer"
-    keep_only "$folder" "$name"
+    keep "$folder" "$name"
     started "$name" "$package" "$interpreter" "$folder/peer"
 }
 
@@ -177,7 +181,7 @@ qt68() {
         cp "$trixie$inside/peer" "$folder/peer.new"
         mv "$folder/peer.new" "$folder/peer"
     fi
-    keep_only "$folder" qt6.8
+    keep "$folder" qt6.8
     started qt6.8 debootstrap "$loader" --library-path "$trixie/usr/lib/$triplet" "$folder/peer"
 }
 
