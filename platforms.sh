@@ -33,7 +33,7 @@ containers     containers.sh              # sandboxes and containers: writes doc
 arm64-4k       arm64.sh arm64             # native AOT in an emulated machine, pages of 4 KiB
 arm64-16k      arm64.sh arm64-16k         # the same with pages of 16 KiB
 arm64-clr      arm64.sh arm64 clr         # a part of the conformance suite there, with the JIT compiler
-arm64-count    arm64.sh arm64 count       # instructions of ten operations, ours and C's: writes bench/README.md
+arm64-count    arm64.sh arm64 count       # instructions of hot operations, ours and C's: writes bench/README.md
 "
 list() { grep -v '^$' <<<"$platforms"; }
 recipe_of() { awk -v name="$1" '$1 == name { sub(/ *#.*/, ""); $1 = ""; print substr($0, 2) }' <<<"$platforms"; }
