@@ -307,6 +307,8 @@ if [ -z "$build" ]; then say 'build: none'; else begin build - build_all; fi
 # The analyzers have seen everything; what the steps publish and pack anew is the same source. The step pack asks for
 # them where it needs one.
 export UseSharedCompilation=false RunAnalyzers=false
+# The index of this run's peers: runs of other trees write the one in the cache as well.
+case " $* " in '  ' | *' peers '*) export NATIVEIPC_PEERS=${NATIVEIPC_PEERS:-$root/artifacts/peers.tsv} ;; esac
 
 # Runs the chosen steps, as many at a time as there is room for.
 run_steps() { # STEP...: all of them when none is named

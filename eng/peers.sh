@@ -8,7 +8,7 @@
 # Everything goes to $NATIVEIPC_CACHE, else $XDG_CACHE_HOME/nativeipc, else ~/.cache/nativeipc:
 #     peers/NAME-HASH/peer      a peer, by the hash of its source and of the compiler's version
 #     peers/index.tsv           one line per peer, separated by tabs: name, ok|missing, version or reason, the words of
-#                               its command line
+#                               its command line. artifacts/peers.tsv is the same of this tree alone
 #     trixie/                   Debian 13 with Qt 6.8 and make 4.4, made by debootstrap (as root, or with sudo); its
 #                               programs run with their own loader
 #     dotnet-VERSION/           the runtime of a newer .NET, from NuGet (eng/newer-dotnet.sh); in the index what runs a
@@ -239,5 +239,7 @@ also=$root/interop/python/nativeipc_event.py
 interpreted event-python libatomic1 "$sources/python/event.py" /usr/bin/python3
 
 chmod 644 "$index"
+mkdir -p "$root/artifacts"
+cp "$index" "$root/artifacts/peers.tsv"
 mv "$index" "$cache/peers/index.tsv"
 exit $status
