@@ -8,8 +8,9 @@ notes_only=
 version=$1
 notes() { awk -v head="## $version" '/^## / { on = $0 == head || index($0, head " ") == 1; next } on' CHANGELOG.md; }
 if [ -n "$notes_only" ]; then
-    notes
-    exit
+    if notes | grep -q .; then notes; exit; fi
+    echo "CHANGELOG.md has no part '## $version'" >&2
+    exit 1
 fi
 
 failures=0
