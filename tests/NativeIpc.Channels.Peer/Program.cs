@@ -12,19 +12,20 @@ using NativeIpc.Channels.Peer;
 //   spread KEY LEDGER WRITER POINT NTH COUNT
 //   send KEY WRITER COUNT, receive KEY, publish KEY WRITER COUNT, follow KEY [read], hold KEY
 //                                                   as tests/peers/channels/peer.c has them
+//   look KEY taken|lost          says who the writer is: one that takes the role during the look; or, without the
+//                                descriptor of the locks, what is thrown
+//   close KEY                    disposes a writer in a call that waited: whose the role is then, and after
 // LEDGER is a segment of 64-bit words. A writer: word 0 is the number of the message that it is about to show, word 1
 // that of the last it has shown. A reader: word 0 counts the words behind it, each the number of a message.
 string[] words = args;
 string point = words[0] is "write" or "spread" ? words[4] : words[0] == "read" ? words[3] : "-";
 if (point != "-")
 {
-    AppContext.SetSwitch("NativeIpc.StopPoints", true);
     int left = Number(words[0] is "write" or "spread" ? words[5] : words[4]);
-    Type stops = typeof(SharedRing).Assembly.GetType("NativeIpc.Channels.Segments.ChannelStop", throwOnError: true)!;
-    stops.GetProperty("Reached", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, (Action<string>)(at =>
+    Stop(at =>
     {
         if (at == point && Interlocked.Decrement(ref left) == 0) _ = Native.kill(Environment.ProcessId, 9);
-    }));
+    });
 }
 
 NativeIpcKey key = NativeIpcKey.Parse(words[1], null);
@@ -37,7 +38,16 @@ switch (words[0])
     case "receive": Receive(); break;
     case "publish": Publish(); break;
     case "follow": Follow(); break;
+    case "look": Look(); break;
+    case "close": Close(); break;
     default: Hold(); break;
+}
+
+static void Stop(Action<string> reached)
+{
+    AppContext.SetSwitch("NativeIpc.StopPoints", true);
+    Type stops = typeof(SharedRing).Assembly.GetType("NativeIpc.Channels.Segments.ChannelStop", throwOnError: true)!;
+    stops.GetProperty("Reached", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, reached);
 }
 
 void Write()
@@ -214,6 +224,80 @@ void Hold()
     Console.ReadLine();
 }
 
+void Look()
+{
+    using SharedRing ring = SharedRing.OpenExisting(key);
+    using SharedRing other = SharedRing.OpenExisting(key);
+    SharedRingWriter? taken = null;
+    if (words[2] == "taken")
+    {
+        Stop(at =>
+        {
+            if (at == "role.looked") taken ??= other.OpenWriter();
+        });
+        Console.WriteLine($"{ring.Writer.State} {ring.Writer.ProcessId == Environment.ProcessId}");
+        taken?.Dispose();
+        return;
+    }
+
+    using SharedRingWriter writer = other.OpenWriter();
+    string name = "/dev/shm/" + key.NativeKey.TrimStart('/');
+    foreach (string path in Directory.GetFiles("/proc/self/fd"))
+    {
+        if (new FileInfo(path).LinkTarget == name) _ = Native.close(Number(Path.GetFileName(path)));
+    }
+
+    try
+    {
+        Console.WriteLine(ring.Writer);
+    }
+    catch (SharedChannelException told)
+    {
+        Console.WriteLine(told.Error);
+    }
+
+    Environment.Exit(0); // what is open here cannot be closed in order any more
+}
+
+void Close()
+{
+    string told = "";
+    SharedRingReader? reader = null;
+    SharedRingWriter? writer = null;
+    using SharedRing ring = SharedRing.OpenExisting(key);
+    using SharedRing other = SharedRing.OpenExisting(key);
+    Stop(at =>
+    {
+        if (at == "bell.armed")
+        {
+            while (reader!.TryRead(out _)) reader.Release();
+        }
+        else if (at == "ring.write.filled" && reader is not null)
+        {
+            writer!.Dispose();
+            told += other.TryOpenWriter(TimeSpan.Zero, out _) ? "robbed" : "kept";
+        }
+    });
+    writer = ring.OpenWriter();
+    while (writer.TryWrite(new byte[1000]))
+    {
+    }
+
+    reader = other.OpenReader();
+    try
+    {
+        writer.Write(new byte[1000]);
+    }
+    catch (ObjectDisposedException)
+    {
+        told += " disposed";
+    }
+
+    using SharedRingWriter next = other.OpenWriter();
+    Console.WriteLine($"{told} {next.TookOver} {reader.TryRead(out _)}");
+    reader.Dispose();
+}
+
 static int LengthOf(ulong number) => Message.Shortest + (int)(number * 7919 % 1977);
 
 static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
@@ -222,4 +306,7 @@ internal static partial class Native
 {
     [LibraryImport("libc")]
     internal static partial int kill(int processId, int signal);
+
+    [LibraryImport("libc")]
+    internal static partial int close(int descriptor);
 }

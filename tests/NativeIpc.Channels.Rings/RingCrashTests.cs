@@ -108,6 +108,17 @@ public sealed class RingCrashTests : ChannelTests
         Assert.True(waiting.Result);
     }
 
+    [Theory]
+    [InlineData("taken", "Living True")]
+    [InlineData("lost", "Unknown")]
+    public void One_that_takes_the_role_during_a_look_is_no_killed_one_and_no_answer_is_not_nobody(string how,
+        string told)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 4096);
+        Assert.Equal(told, Line(Peer("look", $"{key}", how)));
+    }
+
     private void KillReaders(string delivery, string[] steps)
     {
         NativeIpcKey key = NextKey(), ledgerKey = NextKey();

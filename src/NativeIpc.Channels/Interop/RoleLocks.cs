@@ -15,6 +15,8 @@ internal static partial class RoleLocks
     private const int O_RDONLY = 0;
     private const int O_RDWR = 2;
     private const int O_CLOEXEC = 0x80000;
+    private const int O_NONBLOCK = 0x800;
+    private const int ENOENT = 2;
     private const int EACCES = 13;
     private const int EAGAIN = 11;
     private const int EINTR = 4;
@@ -32,15 +34,22 @@ internal static partial class RoleLocks
         public int l_pid;
     }
 
-    /// <summary>Opens the file; null when there is none, or no access.</summary>
-    public static SafeFileHandle? Open(string path, bool isWritable)
+    /// <summary>Opens the file; null when it cannot be.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="isWritable">Whether roles may be taken by it.</param>
+    /// <param name="number">0, or the error number; <see cref="IsGone"/> says which means that there is none.</param>
+    public static SafeFileHandle? Open(string path, bool isWritable, out int number)
     {
-        // Not by .NET, which takes an flock(2) lock: the core's own locks on the file would meet it.
-        SafeFileHandle file = open(path, (isWritable ? O_RDWR : O_RDONLY) | O_CLOEXEC | s_noFollow);
-        if (!file.IsInvalid) return file;
+        // Not by .NET, which takes an flock(2) lock: the core's own locks on the file would meet it. A pipe that has
+        // got the name meanwhile must not hold this up.
+        SafeFileHandle file = open(path, (isWritable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | s_noFollow);
+        number = file.IsInvalid ? Marshal.GetLastPInvokeError() : 0;
+        if (number == 0) return file;
         file.Dispose();
         return null;
     }
+
+    public static bool IsGone(int number) => number == ENOENT;
 
     /// <summary>Takes the lock of a byte, if it is free.</summary>
     /// <returns>0, or the error number; <see cref="IsTaken"/> says which mean that another one has it.</returns>
@@ -55,11 +64,14 @@ internal static partial class RoleLocks
 
     public static bool IsTaken(int number) => number is EACCES or EAGAIN;
 
-    /// <summary>Whether another open file description has the lock of a byte.</summary>
-    public static bool IsLockedByOther(SafeFileHandle file, long at)
+    /// <summary>Looks whether another open file description has the lock of a byte.</summary>
+    /// <returns>0, or the error number: then nobody knows.</returns>
+    public static int Look(SafeFileHandle file, long at, out bool isLockedByOther)
     {
         var range = new Flock { l_type = F_WRLCK, l_start = at, l_len = 1 };
-        return fcntl(file, F_OFD_GETLK, ref range) == 0 && range.l_type != F_UNLCK;
+        int number = fcntl(file, F_OFD_GETLK, ref range) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        isLockedByOther = number == 0 && range.l_type != F_UNLCK;
+        return number;
     }
 
     private static int Change(SafeFileHandle file, long at, short type)

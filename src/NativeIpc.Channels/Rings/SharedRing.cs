@@ -46,10 +46,12 @@ public sealed class SharedRing : IDisposable
 
     /// <summary>Who has the role of the writer.</summary>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="SharedChannelException">The system does not say: Unknown.</exception>
     public SharedChannelPeer Writer => Look(_writer);
 
     /// <summary>Who has the role of the reader.</summary>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="SharedChannelException">The system does not say: Unknown.</exception>
     public SharedChannelPeer Reader => Look(_reader);
 
     /// <summary>Makes a ring that must not exist yet.</summary>

@@ -106,7 +106,13 @@ internal sealed unsafe class ChannelSegment : IDisposable
 
     public void Unlock(long at) => RoleLocks.Unlock(_file, at);
 
-    public bool IsLockedByOther(long at) => RoleLocks.IsLockedByOther(_file, at);
+    /// <summary>Whether another instance or process has the lock of a byte.</summary>
+    /// <exception cref="SharedChannelException">The system does not say.</exception>
+    public bool IsLockedByOther(long at)
+    {
+        int number = RoleLocks.Look(_file, at, out bool isLocked);
+        return number == 0 ? isLocked : throw Refused(number);
+    }
 
     /// <summary>Ends it; the memory stays until the last use has ended.</summary>
     public void Dispose()
@@ -117,6 +123,14 @@ internal sealed unsafe class ChannelSegment : IDisposable
     public SharedChannelException Damaged(string what)
         => new(SharedChannelError.Damaged, Memory.Key, $"The channel {Memory.Key} is damaged: {what}. A peer has "
             + "written what the layout does not allow. End its users, remove it, and make it anew.");
+
+    /// <summary>Proves what a new writer or reader of a ring finds.</summary>
+    public void CheckPositions(ulong head, ulong tail)
+    {
+        // No ring comes to 2^63: below it, no sum of these with a length or a capacity goes round.
+        if (head % 8 != 0 || tail % 8 != 0 || tail - head > Capacity || ((head | tail) >> 63) != 0)
+            throw Damaged($"head {head}, tail {tail}");
+    }
 
     private static void Check(in NativeIpcKey key, string name)
     {
@@ -160,12 +174,15 @@ internal sealed unsafe class ChannelSegment : IDisposable
     private static SafeFileHandle OpenFile(SharedMemory memory)
     {
         string path = "/dev/shm/" + memory.Key.NativeKey.TrimStart('/');
-        SafeFileHandle? file = RoleLocks.Open(path, memory.Access == SharedMemoryAccess.ReadWrite);
+        SafeFileHandle? file = RoleLocks.Open(path, memory.Access == SharedMemoryAccess.ReadWrite, out int number);
 
         // R1 Race: the name is given to another segment between the mapping and this. Safe because: the core compares
         // the mapped one with what has the name now, after the file was opened.
         if (file is not null && !memory.WasReplaced) return file;
         file?.Dispose();
+        if (number != 0 && !RoleLocks.IsGone(number))
+            throw new SharedChannelException(SharedChannelError.Unknown, memory.Key, $"Cannot open the channel "
+                + $"{memory.Key}: a descriptor of its file for the locks of roles is refused, error {number}.");
         throw new SharedChannelException(SharedChannelError.HalfMade, memory.Key,
             $"Cannot open the channel {memory.Key}: its segment lost its name meanwhile. Open it again.");
     }
@@ -201,8 +218,8 @@ internal sealed unsafe class ChannelSegment : IDisposable
 
     public IOException Refused(int number)
         => new SharedChannelException(SharedChannelError.Unknown, Key,
-            $"Cannot take a role of the channel {Key}: fcntl says error {number}. Its file system has no locks of open "
-                + "file descriptions.");
+            $"Cannot tell who has a role of the channel {Key}: fcntl says error {number}. The system needs locks of "
+                + "open file descriptions (F_OFD_SETLK, Linux 3.15), and a sandbox has to allow them.");
 
     private void Make(in Plan plan)
     {

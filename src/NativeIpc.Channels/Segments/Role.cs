@@ -10,11 +10,15 @@ namespace NativeIpc.Channels.Segments;
 [SupportedOSPlatform("linux")]
 internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, string name)
 {
+    private const int MostLooks = 100;
+
     // How late the death of a holder is seen by one that waits for the role.
     private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(50);
     private static readonly (int ProcessId, ulong StartTime, ulong Namespace) s_own = Own();
 
-    private int _isHeldHere;
+    private const int Free = 0, Tried = 1, Held = 2;
+
+    private int _here; // which of these, by this instance
 
     /// <summary>Takes it.</summary>
     /// <param name="until">Until when to wait for it.</param>
@@ -37,24 +41,42 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
     /// <summary>Gives it up.</summary>
     public void GiveUp()
     {
-        Debug.Assert(Volatile.Read(ref _isHeldHere) != 0);
+        Debug.Assert(Volatile.Read(ref _here) == Held);
         Volatile.Write(ref segment.Word(noteAt + ChannelLayout.IsHeldAt), 0);
         segment.Unlock(lockAt);
-        Volatile.Write(ref _isHeldHere, 0);
+        Volatile.Write(ref _here, Free);
         Interlocked.Increment(ref segment.Word(noteAt + ChannelLayout.TurnAt));
         segment.Memory.WakeWord(noteAt + ChannelLayout.TurnAt, int.MaxValue);
     }
 
     public SharedChannelPeer Look()
     {
-        if (Volatile.Read(ref _isHeldHere) != 0)
-            return new SharedChannelPeer(SharedChannelPeerState.Living, s_own.ProcessId);
-        bool isHeld = segment.IsLockedByOther(lockAt);
+        // R2 Race: it is taken between the look at the lock and that at the note, which then is not of one that was
+        // killed. Safe because: the second look sees that one's lock, or its turn if it has given it up since.
+        for (int tries = 0; tries < MostLooks; tries++)
+        {
+            uint turn = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.TurnAt));
+            if (Volatile.Read(ref _here) == Held)
+                return new SharedChannelPeer(SharedChannelPeerState.Living, s_own.ProcessId);
+            if (segment.IsLockedByOther(lockAt)) return LookAtHolder();
+            ChannelStop.At("role.looked");
+            bool isNoted = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
+            if (!isNoted) return new SharedChannelPeer(SharedChannelPeerState.None, 0);
+            int processId = NotedProcess(out _);
+            if (Volatile.Read(ref _here) != Held && !segment.IsLockedByOther(lockAt)
+                && Volatile.Read(ref segment.Word(noteAt + ChannelLayout.TurnAt)) == turn)
+            {
+                return new SharedChannelPeer(SharedChannelPeerState.Killed, processId);
+            }
+        }
+
+        return new SharedChannelPeer(SharedChannelPeerState.Living, 0); // taken and given up all the time
+    }
+
+    private SharedChannelPeer LookAtHolder()
+    {
         bool isNoted = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
         int processId = NotedProcess(out ulong start);
-        if (!isHeld)
-            return new SharedChannelPeer(
-                isNoted ? SharedChannelPeerState.Killed : SharedChannelPeerState.None, isNoted ? processId : 0);
         if (!isNoted || processId == 0) return new SharedChannelPeer(SharedChannelPeerState.Living, 0);
         if (!TryReadProcess(processId.ToString(CultureInfo.InvariantCulture), out char state, out ulong started)
             || started != start)
@@ -86,14 +108,15 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
         wasKilled = false;
 
         // Two of one instance share the open file description, so the kernel would let both.
-        if (Interlocked.CompareExchange(ref _isHeldHere, 1, 0) != 0) return false;
+        if (Interlocked.CompareExchange(ref _here, Tried, Free) != Free) return false;
         int number = segment.TryLock(lockAt);
         if (number != 0)
         {
-            Volatile.Write(ref _isHeldHere, 0);
+            Volatile.Write(ref _here, Free);
             return RoleLocks.IsTaken(number) ? false : throw segment.Refused(number);
         }
 
+        Volatile.Write(ref _here, Held);
         ChannelStop.At("role.locked");
         wasKilled = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
 

@@ -42,6 +42,7 @@ public sealed class SharedTopic : IDisposable
 
     /// <summary>Who has the role of the writer.</summary>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    /// <exception cref="SharedChannelException">The system does not say: Unknown.</exception>
     public SharedChannelPeer Writer
     {
         get
