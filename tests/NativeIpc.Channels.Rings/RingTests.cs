@@ -256,6 +256,95 @@ public sealed class RingTests : ChannelTests
     }
 
     [Fact]
+    public void A_writer_that_is_disposed_in_a_call_that_waited_keeps_its_role_until_that_has_ended()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 4096);
+        Assert.Equal("kept disposed False False", Line(Peer("close", $"{key}")));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_reader_that_is_disposed_while_it_waits_touches_no_memory_that_is_gone(bool isTopic)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 4096);
+        NativeIpcKey topicKey = NextKey();
+        using SharedTopic topic = SharedTopic.CreateNew(topicKey, 64);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedTopicWriter speaker = topic.OpenWriter();
+        for (int i = 0; i < 3000; i++)
+        {
+            SharedRing? own = isTopic ? null : SharedRing.OpenExisting(key);
+            SharedRingReader? reader = own?.OpenReader(SharedRingDelivery.AtMostOnce);
+            SharedTopic? ownTopic = isTopic ? SharedTopic.OpenExisting(topicKey) : null;
+            SharedTopicReader? listener = ownTopic?.OpenReader();
+            var begun = new TaskCompletionSource();
+            Task waiting = Task.Run(() =>
+            {
+                begun.SetResult();
+                try
+                {
+                    if (listener is null) reader!.TryRead(Watchdog, out _);
+                    else listener.WaitToRead(Watchdog);
+                }
+                catch (ObjectDisposedException)
+                {
+                    // Either may come first.
+                }
+            });
+            await begun.Task;
+            if (isTopic) speaker.Write([1]);
+            else Assert.True(writer.TryWrite([1]));
+            own?.Dispose();
+            ownTopic?.Dispose();
+            reader?.Dispose();
+            listener?.Dispose();
+            await waiting.WaitAsync(Watchdog);
+            using SharedRingReader rest = ring.OpenReader();
+            while (rest.TryRead(out _)) rest.Release();
+        }
+    }
+
+    [Fact]
+    public async Task Padding_alone_is_no_message()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        for (int i = 0; i < 3; i++)
+        {
+            writer.Write(new byte[1000]);
+            Assert.True(reader.TryRead(out _));
+            reader.Release();
+        }
+
+        Assert.True(writer.TryReserve(writer.LongestMessage, out _)); // does not fit before the end
+        writer.Abandon();
+        writer.Flush();
+        Assert.False(await reader.WaitToReadAsync(TimeSpan.Zero));
+        writer.Complete();
+        Assert.True(reader.IsCompleted);
+        Assert.False(await reader.WaitToReadAsync());
+    }
+
+    [Theory]
+    [InlineData(ulong.MaxValue - 15, ulong.MaxValue - 15)]
+    [InlineData(1UL << 63, 1UL << 63)]
+    [InlineData(ulong.MaxValue - 7, 0)]
+    public void Positions_that_no_ring_comes_to_are_damage(ulong head, ulong tail)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 4096);
+        using SharedMemory raw = SharedMemory.OpenExisting(key);
+        raw.GetReference<ulong>(128) = tail;
+        raw.GetReference<ulong>(256) = head;
+        Assert.Equal(SharedChannelError.Damaged, Assert.Throws<SharedChannelException>(ring.OpenWriter).Error);
+        Assert.Equal(SharedChannelError.Damaged, Assert.Throws<SharedChannelException>(() => ring.OpenReader()).Error);
+    }
+
+    [Fact]
     public void Writing_and_reading_allocate_nothing()
     {
         using SharedRing ring = SharedRing.CreateNew(NextKey(), 65536);

@@ -22,12 +22,21 @@ public sealed partial class SharedRingReader
     public bool TryRead(TimeSpan timeout, out ReadOnlySpan<byte> message, CancellationToken cancellationToken = default)
     {
         var until = new Until(timeout);
-        while (!TryRead(out message))
+        if (TryRead(out message)) return true;
+        _bell.Enter();
+        try
         {
-            if (!_bell.Wait(this, until, cancellationToken) || IsCompleted) return false;
+            do
+            {
+                if (!_bell.Wait(until, cancellationToken) || IsCompleted) return false;
+            }
+            while (!TryRead(out message));
+            return true;
         }
-
-        return true;
+        finally
+        {
+            _bell.Leave();
+        }
     }
 
     /// <summary>Waits without a thread until there is a message.</summary>
@@ -59,7 +68,7 @@ public sealed partial class SharedRingReader
     {
         var until = new Until(timeout);
         CheckOpen();
-        return HasMore() ? new ValueTask<bool>(true) : WaitUntilAsync(until, cancellationToken);
+        return TryFind(out _) ? new ValueTask<bool>(true) : WaitUntilAsync(until, cancellationToken);
     }
 
     /// <summary>Gives the messages one after the other, as they come.</summary>
@@ -89,26 +98,40 @@ public sealed partial class SharedRingReader
     /// <summary>Waits until there is a message; false when nothing more comes.</summary>
     internal bool WaitToRead()
     {
-        while (_bell.Wait(this, new Until(Timeout.InfiniteTimeSpan), CancellationToken.None))
+        _bell.Enter();
+        try
         {
-            CheckOpen();
-            if (HasMore()) return true;
-            if (HasEnded() && !HasMore()) return false;
-        }
+            while (_bell.Wait(new Until(Timeout.InfiniteTimeSpan), CancellationToken.None))
+            {
+                if (IsCompleted) return false;
+                if (TryFind(out _)) return true;
+            }
 
-        return false;
+            return false;
+        }
+        finally
+        {
+            _bell.Leave();
+        }
     }
 
     private async ValueTask<bool> WaitUntilAsync(Until until, CancellationToken cancellationToken)
     {
-        while (await _bell.WaitAsync(this, until, cancellationToken).ConfigureAwait(false))
+        _bell.Enter();
+        try
         {
-            CheckOpen();
-            if (HasMore()) return true;
-            if (HasEnded() && !HasMore()) return false;
-        }
+            while (await _bell.WaitAsync(until, cancellationToken).ConfigureAwait(false))
+            {
+                if (IsCompleted) return false;
+                if (TryFind(out _)) return true;
+            }
 
-        return false;
+            return false;
+        }
+        finally
+        {
+            _bell.Leave();
+        }
     }
 
     /// <summary>The same as <see cref="TryRead(out ReadOnlySpan{byte})"/>, as memory that is valid as long.</summary>

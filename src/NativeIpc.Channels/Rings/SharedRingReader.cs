@@ -16,7 +16,8 @@ namespace NativeIpc.Channels;
 /// <para>A peer can write into the ring while a message is read in place: one that is not trusted may change what was
 /// looked at. Copy first, then look.</para>
 /// <para>Thread safety: one thread at a time. Only <see cref="Dispose"/> may come from another one, while that one
-/// waits: the wait then ends with <see cref="ObjectDisposedException"/>.</para>
+/// waits: the wait then ends with <see cref="ObjectDisposedException"/>. Where a message may come at that moment,
+/// cancel the wait's token instead and dispose of it after that: no memory is kept for a message that was given.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
 public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
@@ -54,14 +55,12 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         _capacity = segment.Capacity;
         _mask = _capacity - 1;
         _longest = SharedRing.LongestOf(_capacity);
-        _bell = new Bell(segment, ChannelLayout.ReaderBellAt, isShared: false);
+        _bell = new Bell(segment, ChannelLayout.ReaderBellAt, isShared: false, this);
         _slow = (Membarrier.IsRegistered ? 0 : Fences) | (ChannelStop.IsOn ? Stops : 0)
             | (delivery == SharedRingDelivery.AtMostOnce ? Copies : 0);
         _cursor = _head = Volatile.Read(ref *_headWord);
         _tail = Volatile.Read(ref *_tailWord);
-        if (_tail % 8 != 0 || _head % 8 != 0 || _tail - _head > _capacity)
-            throw segment.Damaged($"head {_head}, tail {_tail}");
-
+        segment.CheckPositions(_head, _tail);
         Widen();
 
         // The one before may have been killed before it rang
@@ -87,7 +86,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         get
         {
             CheckOpen();
-            return HasEnded() && !HasMore();
+            return HasEnded() && !TryFind(out _);
         }
     }
 
@@ -135,18 +134,23 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         if (Volatile.Read(ref *_writerBell) != 0) Ring();
     }
 
-    /// <summary>Gives the role up. What was given and not released is given to the next reader.</summary>
+    /// <summary>Gives the role up; where a call of another thread waits, once that has ended. What was given and not
+    /// released is given to the next reader.</summary>
     public void Dispose()
     {
         if ((Interlocked.Or(ref _slow, Closed) & Closed) != 0) return;
-        _limit = 0;
-        _place?.Clear();
-        _role.GiveUp();
         _bell.Close();
     }
 
     bool IAwaiting.HasNews()
         => Volatile.Read(ref *_tailWord) != _cursor || HasEnded() || (Volatile.Read(ref _slow) & Closed) != 0;
+
+    void IAwaiting.End()
+    {
+        _limit = 0;
+        _place?.Clear();
+        _role.GiveUp();
+    }
 
     private void Widen() => _limit = _slow == 0 ? Math.Min(_tail, (_cursor | _mask) + 1) : 0;
 
@@ -154,7 +158,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 
     private bool HasEnded() => Volatile.Read(ref _segment.Word(ChannelLayout.EndedAt)) != 0;
 
-    /// <summary>Whether there is something behind the cursor, after a look at the tail if need be.</summary>
+    /// <summary>Looks at the tail when there is nothing behind the cursor; false when that is still so.</summary>
     private bool HasMore()
     {
         if (_cursor != _tail) return true;
@@ -166,42 +170,50 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         return true;
     }
 
+    /// <summary>Whether there is a message, of what length; passes padding over. The record is read once, and what was
+    /// read is checked.</summary>
+    private bool TryFind(out int length)
+    {
+        length = 0;
+        while (HasMore())
+        {
+            ulong place = _cursor & _mask;
+            ulong word = Volatile.Read(ref *(ulong*)(_data + place));
+            ulong given = word & uint.MaxValue, kind = word >> 32;
+            ulong size = (given + 15) & ~7UL;
+            ulong rest = _capacity - place;
+            bool isSound = size <= _tail - _cursor && kind switch
+            {
+                ChannelLayout.MessageKind => size <= rest && given <= (ulong)_longest,
+                ChannelLayout.PaddingKind => size == rest && given == rest - ChannelLayout.RecordHeader,
+                _ => false,
+            };
+            if (!isSound)
+                throw _segment.Damaged($"the record at {_cursor} has kind {kind} and length {given}, tail {_tail}");
+            if (kind == ChannelLayout.MessageKind)
+            {
+                length = (int)given;
+                return true;
+            }
+
+            _cursor += size;
+        }
+
+        return false;
+    }
+
     private bool TryReadSlow(out ReadOnlySpan<byte> message)
     {
         CheckOpen();
         message = default;
-        while (HasMore())
-        {
-            ulong place = _cursor & _mask;
-            byte* record = _data + place;
-            ulong word = Volatile.Read(ref *(ulong*)record);
-            ulong length = word & uint.MaxValue, kind = word >> 32;
-            ulong size = (length + 15) & ~7UL;
-            ulong rest = _capacity - place;
-            bool isSound = size <= _tail - _cursor && kind switch
-            {
-                ChannelLayout.MessageKind => size <= rest && length <= (ulong)_longest,
-                ChannelLayout.PaddingKind => size == rest && length == rest - ChannelLayout.RecordHeader,
-                _ => false,
-            };
-            if (!isSound)
-                throw _segment.Damaged($"the record at {_cursor} has kind {kind} and length {length}, tail {_tail}");
-            if (kind == ChannelLayout.PaddingKind)
-            {
-                _cursor += size;
-                continue;
-            }
-
-            ChannelStop.At("ring.read.taken");
-            var found = new ReadOnlySpan<byte>(record + ChannelLayout.RecordHeader, (int)length);
-            message = (_slow & Copies) == 0 ? found : Copied(found);
-            _cursor += size;
-            Widen();
-            if ((_slow & Copies) != 0) ReleaseSlow();
-            return true;
-        }
-
-        return false;
+        if (!TryFind(out int length)) return false;
+        ChannelStop.At("ring.read.taken");
+        var found = new ReadOnlySpan<byte>(_data + (_cursor & _mask) + ChannelLayout.RecordHeader, length);
+        message = (_slow & Copies) == 0 ? found : Copied(found);
+        _cursor += ((ulong)(uint)length + 15) & ~7UL;
+        Widen();
+        if ((_slow & Copies) != 0) ReleaseSlow();
+        return true;
     }
 
     internal SharedChannelException OtherLength(int length, int expected)

@@ -36,13 +36,22 @@ public sealed partial class SharedRingWriter
     public bool TryWrite(ReadOnlySpan<byte> message, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         var until = new Until(timeout);
-        while (!TryWrite(message))
+        if (TryWrite(message)) return true;
+        _bell.Enter();
+        try
         {
-            Flush();
-            if (!_bell.Wait(this, until, cancellationToken)) return false;
+            do
+            {
+                Flush();
+                if (!_bell.Wait(until, cancellationToken)) return false;
+            }
+            while (!TryWrite(message));
+            return true;
         }
-
-        return true;
+        finally
+        {
+            _bell.Leave();
+        }
     }
 
     /// <summary>Writes a message, waiting for room without a thread.</summary>
@@ -68,19 +77,27 @@ public sealed partial class SharedRingWriter
     }
 
     /// <summary>Whether it is disposed.</summary>
-    internal bool IsClosed => (Volatile.Read(ref _slow) & Closed) != 0;
+    internal bool IsClosed => Volatile.Read(ref _isClosed) != 0;
 
     /// <summary>Waits without a thread until there is room for a message of so many bytes.</summary>
     internal async ValueTask WaitForRoomAsync(int length, CancellationToken cancellationToken)
     {
-        CheckFree();
-        CheckLength(length);
-        Flush();
-        while (!TryMakeRoom(length))
+        _bell.Enter();
+        try
         {
-            Flush();
-            await _bell.WaitAsync(this, new Until(Timeout.InfiniteTimeSpan), cancellationToken).ConfigureAwait(false);
             CheckFree();
+            CheckLength(length);
+            Flush();
+            while (!TryMakeRoom(length))
+            {
+                Flush();
+                await _bell.WaitAsync(new Until(Timeout.InfiniteTimeSpan), cancellationToken).ConfigureAwait(false);
+                CheckFree();
+            }
+        }
+        finally
+        {
+            _bell.Leave();
         }
     }
 
@@ -90,12 +107,20 @@ public sealed partial class SharedRingWriter
     private async ValueTask<bool> WriteUntilAsync(ReadOnlyMemory<byte> message, Until until,
         CancellationToken cancellationToken)
     {
-        while (!TryWrite(message.Span))
+        _bell.Enter();
+        try
         {
-            Flush();
-            if (!await _bell.WaitAsync(this, until, cancellationToken).ConfigureAwait(false)) return false;
-        }
+            while (!TryWrite(message.Span))
+            {
+                Flush();
+                if (!await _bell.WaitAsync(until, cancellationToken).ConfigureAwait(false)) return false;
+            }
 
-        return true;
+            return true;
+        }
+        finally
+        {
+            _bell.Leave();
+        }
     }
 }

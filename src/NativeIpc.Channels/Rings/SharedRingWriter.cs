@@ -14,13 +14,14 @@ namespace NativeIpc.Channels;
 /// <see cref="Flush"/>, which shows all of it to the reader in one step. Nothing is allocated, and no system call is
 /// made but to wake a reader that sleeps.</para>
 /// <para>Thread safety: one thread at a time. Only <see cref="Dispose"/> may come from another one, while that one
-/// waits: the wait then ends with <see cref="ObjectDisposedException"/>.</para>
+/// waits: the wait then ends with <see cref="ObjectDisposedException"/>, or with the message written where room came at
+/// that moment.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
 public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
 {
     // Why the fast path is not gone
-    private const int Closed = 1, Reserved = 2, Fences = 4, Stops = 8;
+    private const int Reserved = 1, Fences = 2, Stops = 4;
 
     private readonly ChannelSegment _segment;
     private readonly Role _role;
@@ -38,6 +39,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     private ulong _wanted; // room that a wait is for
     private int _reservedLength;
     private int _slow;
+    private int _isClosed; // by itself: another thread sets it
 
     internal SharedRingWriter(ChannelSegment segment, Role role, bool tookOver)
     {
@@ -50,14 +52,13 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         _capacity = segment.Capacity;
         _mask = _capacity - 1;
         _longest = SharedRing.LongestOf(_capacity);
-        _bell = new Bell(segment, ChannelLayout.WriterBellAt, isShared: false);
+        _bell = new Bell(segment, ChannelLayout.WriterBellAt, isShared: false, this);
         _slow = (Membarrier.IsRegistered ? 0 : Fences) | (ChannelStop.IsOn ? Stops : 0);
 
         // Whole: a killed writer moved it in one step, or not at all
         _tail = _shown = Volatile.Read(ref *_tailWord);
         _head = Volatile.Read(ref segment.LongWord(ChannelLayout.HeadAt));
-        if (_tail % 8 != 0 || _head % 8 != 0 || _tail - _head > _capacity)
-            throw segment.Damaged($"head {_head}, tail {_tail}");
+        segment.CheckPositions(_head, _tail);
         Volatile.Write(ref segment.Word(ChannelLayout.EndedAt), 0);
 
         Widen();
@@ -157,7 +158,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     public void Append(int length)
     {
-        ObjectDisposedException.ThrowIf((_slow & Closed) != 0, this);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
         if ((_slow & Reserved) == 0) throw new InvalidOperationException("Nothing is reserved.");
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)_reservedLength, nameof(length));
         ChannelStop.At("ring.write.filled");
@@ -203,7 +204,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     public void Flush()
     {
-        ObjectDisposedException.ThrowIf((_slow & Closed) != 0, this);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
         if (_shown == _tail) return;
         _shown = _tail;
         Volatile.Write(ref *_tailWord, _tail);
@@ -223,23 +224,27 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         Bell.Ring(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
     }
 
-    /// <summary>Gives the role up. What was appended and not flushed is gone.</summary>
+    /// <summary>Gives the role up; where a call of another thread waits, once that has ended. What was appended and not
+    /// flushed is gone.</summary>
     public void Dispose()
     {
-        if ((Interlocked.Or(ref _slow, Closed) & Closed) != 0) return;
-        _limit = 0;
-        _role.GiveUp();
-        _bell.Close();
+        if (Interlocked.Exchange(ref _isClosed, 1) == 0) _bell.Close();
     }
 
     bool IAwaiting.HasNews()
     {
         ulong head = Volatile.Read(ref _segment.LongWord(ChannelLayout.HeadAt));
         return (head != _head && (_tail + _wanted - head <= _capacity || !IsPossible(head)))
-            || (Volatile.Read(ref _slow) & Closed) != 0;
+            || IsClosed;
     }
 
-    private void Widen() => _limit = _slow == 0 ? Math.Min(_head + _capacity, (_tail | _mask) + 1) : 0;
+    void IAwaiting.End()
+    {
+        _limit = 0;
+        _role.GiveUp();
+    }
+
+    private void Widen() => _limit = _slow == 0 && !IsClosed ? Math.Min(_head + _capacity, (_tail | _mask) + 1) : 0;
 
     private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
 
@@ -292,7 +297,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
 
     private void CheckFree()
     {
-        ObjectDisposedException.ThrowIf((_slow & Closed) != 0, this);
+        ObjectDisposedException.ThrowIf(IsClosed, this);
         if ((_slow & Reserved) != 0)
             throw new InvalidOperationException("A place is reserved: commit or abandon it first.");
     }

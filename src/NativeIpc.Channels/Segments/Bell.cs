@@ -8,8 +8,9 @@ namespace NativeIpc.Channels.Segments;
 /// <param name="segment">The segment, of which a use was begun; it ends with the last one inside here.</param>
 /// <param name="at">Where the word is.</param>
 /// <param name="isShared">Whether others sleep on it, too. Then only the ringer clears it.</param>
+/// <param name="owner">Who waits here.</param>
 [SupportedOSPlatform("linux")]
-internal sealed class Bell(ChannelSegment segment, int at, bool isShared)
+internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwaiting owner)
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(5);
 
@@ -22,56 +23,39 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared)
     private int _inside = 1; // the owner
     private bool _isBarrierRefused;
 
-    /// <summary>Waits until there is something.</summary>
+    /// <summary>Waits until there is something; between <see cref="Enter"/> and <see cref="Leave"/>.</summary>
     /// <returns>False when the time has passed.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    public bool Wait(IAwaiting user, in Until until, CancellationToken cancellationToken)
+    public bool Wait(in Until until, CancellationToken cancellationToken)
     {
-        Enter();
-        try
+        if (owner.HasNews()) return true;
+        cancellationToken.ThrowIfCancellationRequested();
+        if (until.IsOver) return false;
+        if (_habit.Begins() && Spin()) return true;
+        TimeSpan look = s_shortestLook;
+        while (true)
         {
-            if (user.HasNews()) return true;
-            cancellationToken.ThrowIfCancellationRequested();
+            if (TryArm(out TimeSpan longest, ref look, out uint expected)) return true;
+            segment.Memory.WaitOnWord(SleepAt, expected, until.Slice(longest), cancellationToken);
+            if (owner.HasNews()) return true;
             if (until.IsOver) return false;
-            if (_habit.Begins() && Spin(user)) return true;
-            TimeSpan look = s_shortestLook;
-            while (true)
-            {
-                if (TryArm(user, out TimeSpan longest, ref look, out uint expected)) return true;
-                segment.Memory.WaitOnWord(SleepAt, expected, until.Slice(longest), cancellationToken);
-                if (user.HasNews()) return true;
-                if (until.IsOver) return false;
-            }
-        }
-        finally
-        {
-            Leave();
         }
     }
 
     /// <summary>The same without a thread.</summary>
-    public async ValueTask<bool> WaitAsync(IAwaiting user, Until until, CancellationToken cancellationToken)
+    public async ValueTask<bool> WaitAsync(Until until, CancellationToken cancellationToken)
     {
-        Enter();
-        try
+        if (owner.HasNews()) return true;
+        cancellationToken.ThrowIfCancellationRequested();
+        if (until.IsOver) return false;
+        TimeSpan look = s_shortestLook;
+        while (true)
         {
-            if (user.HasNews()) return true;
-            cancellationToken.ThrowIfCancellationRequested();
+            if (TryArm(out TimeSpan longest, ref look, out uint expected)) return true;
+            await segment.Memory.WaitOnWordAsync(SleepAt, expected, until.Slice(longest), cancellationToken)
+                .ConfigureAwait(false);
+            if (owner.HasNews()) return true;
             if (until.IsOver) return false;
-            TimeSpan look = s_shortestLook;
-            while (true)
-            {
-                if (TryArm(user, out TimeSpan longest, ref look, out uint expected)) return true;
-                await segment.Memory.WaitOnWordAsync(SleepAt, expected, until.Slice(longest), cancellationToken)
-                    .ConfigureAwait(false);
-                if (user.HasNews()) return true;
-                if (until.IsOver) return false;
-            }
-        }
-        finally
-        {
-            Leave();
         }
     }
 
@@ -89,26 +73,64 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared)
     /// <summary>Ends the waits of the owner, which says by now that it has news: that it is closed.</summary>
     public void Close()
     {
-        if (segment.CanWrite)
+        try
         {
-            Interlocked.MemoryBarrier();
-            Volatile.Write(ref segment.Word(at), 0);
+            if (segment.CanWrite)
+            {
+                Interlocked.MemoryBarrier();
+                Volatile.Write(ref segment.Word(at), 0);
+            }
+
+            segment.Memory.WakeWord(SleepAt, int.MaxValue);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Begins a call that may wait. Until <see cref="Leave"/>, the owner keeps its role and the memory, though
+    /// another thread closes it.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    public void Enter()
+    {
+        for (int inside = Volatile.Read(ref _inside); inside > 0;)
+        {
+            int seen = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
+            if (seen == inside) return;
+            inside = seen;
         }
 
-        segment.Memory.WakeWord(SleepAt, int.MaxValue);
-        Leave();
+        throw new ObjectDisposedException("SharedChannel");
+    }
+
+    public void Leave()
+    {
+        // R4 Race: the owner is closed while a call writes or reads, which a message has just woken. Safe because: the
+        // last one out gives up the role and the memory, whoever that is.
+        int inside = Interlocked.Decrement(ref _inside);
+        Debug.Assert(inside >= 0);
+        if (inside > 0) return;
+        try
+        {
+            owner.End();
+        }
+        finally
+        {
+            segment.EndUse();
+        }
     }
 
     private int SleepAt => segment.CanWrite ? at : ChannelLayout.TailAt;
 
-    private bool Spin(IAwaiting user)
+    private bool Spin()
     {
         long end = SpinHabit.End();
         do
         {
             for (int i = 0; i < 32; i++)
             {
-                if (user.HasNews())
+                if (owner.HasNews())
                 {
                     _habit.Paid();
                     return true;
@@ -123,14 +145,14 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared)
     }
 
     /// <summary>Says that a sleep comes; true when there is something after all.</summary>
-    private bool TryArm(IAwaiting user, out TimeSpan longest, ref TimeSpan look, out uint expected)
+    private bool TryArm(out TimeSpan longest, ref TimeSpan look, out uint expected)
     {
         if (!segment.CanWrite)
         {
             expected = Volatile.Read(ref segment.Word(ChannelLayout.TailAt));
             longest = look;
             look = look * 2 < s_longestLook ? look * 2 : s_longestLook;
-            return user.HasNews();
+            return owner.HasNews();
         }
 
         expected = 1;
@@ -141,27 +163,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared)
         // barrier is made in its process, too: the look after it sees what was shown, or the other side sees the 1.
         if (!_isBarrierRefused && !Membarrier.TryBarrier()) _isBarrierRefused = true;
         longest = _isBarrierRefused ? s_longestWithoutBarrier : s_longest;
-        if (!user.HasNews()) return false;
+        if (!owner.HasNews()) return false;
         if (!isShared) Volatile.Write(ref segment.Word(at), 0);
         return true;
-    }
-
-    private void Enter()
-    {
-        for (int inside = Volatile.Read(ref _inside); inside > 0;)
-        {
-            int seen = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
-            if (seen == inside) return;
-            inside = seen;
-        }
-
-        throw new ObjectDisposedException("SharedChannel");
-    }
-
-    private void Leave()
-    {
-        int inside = Interlocked.Decrement(ref _inside);
-        Debug.Assert(inside >= 0);
-        if (inside == 0) segment.EndUse();
     }
 }

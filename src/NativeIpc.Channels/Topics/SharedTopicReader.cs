@@ -11,7 +11,8 @@ namespace NativeIpc.Channels;
 /// latest; both only whole. <see cref="TryBeginRead"/> gives the next one in place, and <see cref="EndRead"/> says
 /// whether it was overwritten meanwhile: what was made of it is to be thrown away then.</para>
 /// <para>Thread safety: one thread at a time. Only <see cref="Dispose"/> may come from another one, while that one
-/// waits: the wait then ends with <see cref="ObjectDisposedException"/>.</para>
+/// waits: the wait then ends with <see cref="ObjectDisposedException"/>. Where a message may come at that moment,
+/// cancel the wait's token instead and dispose of it after that: the wait may have ended.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
 public sealed unsafe class SharedTopicReader : IDisposable, IAwaiting
@@ -29,7 +30,7 @@ public sealed unsafe class SharedTopicReader : IDisposable, IAwaiting
     internal SharedTopicReader(ChannelSegment segment)
     {
         _segment = segment;
-        _bell = new Bell(segment, ChannelLayout.ReaderBellAt, isShared: true);
+        _bell = new Bell(segment, ChannelLayout.ReaderBellAt, isShared: true, this);
         _slots = segment.Start + ChannelLayout.HeaderSize;
         _latestWord = (ulong*)(segment.Start + ChannelLayout.TailAt);
         _mask = segment.Capacity - 1;
@@ -166,8 +167,15 @@ public sealed unsafe class SharedTopicReader : IDisposable, IAwaiting
     public bool WaitToRead(TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         var until = new Until(timeout);
-        CheckOpen();
-        return _bell.Wait(this, until, cancellationToken) && HasNext();
+        _bell.Enter();
+        try
+        {
+            return _bell.Wait(until, cancellationToken) && HasNext();
+        }
+        finally
+        {
+            _bell.Leave();
+        }
     }
 
     /// <summary>Waits without a thread until there is a message that was not given yet.</summary>
@@ -209,6 +217,11 @@ public sealed unsafe class SharedTopicReader : IDisposable, IAwaiting
 
     bool IAwaiting.HasNews()
         => Volatile.Read(ref *_latestWord) != _given || HasEnded() || Volatile.Read(ref _isClosed) != 0;
+
+    void IAwaiting.End()
+    {
+        // It has no role.
+    }
 
     internal bool HasNext()
     {
@@ -294,5 +307,15 @@ internal static class SharedTopicWaiting
 {
     public static async ValueTask<bool> WaitAsync(SharedTopicReader reader, Bell bell, Until until,
         CancellationToken cancellationToken)
-        => await bell.WaitAsync(reader, until, cancellationToken).ConfigureAwait(false) && reader.HasNext();
+    {
+        bell.Enter();
+        try
+        {
+            return await bell.WaitAsync(until, cancellationToken).ConfigureAwait(false) && reader.HasNext();
+        }
+        finally
+        {
+            bell.Leave();
+        }
+    }
 }

@@ -18,6 +18,7 @@ public sealed unsafe class SharedTopicWriter : IDisposable
     private readonly ulong _mask;
     private readonly ulong _slotSize;
     private ulong _latest;
+    private readonly bool _hasBarriers = Membarrier.IsRegistered; // before its first message
     private int _reserved = -1;
     private bool _isClosed;
 
@@ -108,7 +109,7 @@ public sealed unsafe class SharedTopicWriter : IDisposable
         // R2 Race: a reader goes to sleep at this moment. Safe because: it makes a barrier here (Membarrier) between
         // setting the bell and its last look at the latest number.
         Volatile.Write(ref _segment.LongWord(ChannelLayout.TailAt), _latest);
-        if (!Membarrier.IsRegistered) Interlocked.MemoryBarrier();
+        if (!_hasBarriers) Interlocked.MemoryBarrier();
         ChannelStop.At("topic.write.shown");
         if (Volatile.Read(ref _segment.Word(ChannelLayout.ReaderBellAt)) != 0)
             Bell.Ring(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
