@@ -17,8 +17,10 @@
  *     nativeipc_ring_close_writer(&writer);
  *     nativeipc_channel_close(&ring);
  *
- * Nothing to link. A writer and a reader are of one thread at a time each. Times are in milliseconds; 0 tries once, -1
- * waits for ever. What fails gives -1 and errno:
+ * Nothing to link. Close writers and readers before their channel: who comes after one that was not closed is told that
+ * it was killed. After fork(2) a child has the role as well, until its last copy of the descriptor is closed: let it do
+ * nothing with the channel but exec(2) or _exit(2). A writer and a reader are of one thread at a time each.
+ * Times are in milliseconds; 0 tries once, -1 waits for ever. What fails gives -1 and errno:
  *     ENOENT, EEXIST      no channel has the name; one has it
  *     EINVAL              a name that is none, a size that there is not
  *     EMEDIUMTYPE         what has the name is no such channel, is of another version, or too small
@@ -128,7 +130,7 @@ typedef struct nativeipc_channel {
     int created;    /* whether this call made it */
     int can_write;
     int barriers;   /* whether barriers of sleepers reach this process */
-    int role_taken; /* bit 0: its writer, bit 1: its reader is open here */
+    int role_taken; /* atomic; bit 0: its writer, bit 1: its reader is open here */
 } nativeipc_channel;
 
 typedef struct nativeipc_channel_habit {
@@ -196,7 +198,7 @@ static inline int nativeipc_channel_membarrier(int command) {
 #endif
 }
 
-/* FUTEX_WAIT (0) for a slice, no longer than until; an error is none. */
+/* FUTEX_WAIT (0) for a slice, no longer than until; -1 for what is no end of a sleep. */
 static inline int nativeipc_channel_sleep(uint32_t *word, uint32_t expected, long long slice, long long until) {
     struct timespec time;
     if (until >= 0) {
@@ -205,8 +207,8 @@ static inline int nativeipc_channel_sleep(uint32_t *word, uint32_t expected, lon
     }
     time.tv_sec = (time_t)(slice / 1000000000LL);
     time.tv_nsec = (long)(slice % 1000000000LL);
-    if (syscall(SYS_futex, word, 0, expected, &time, NULL, 0) != 0 && errno == EINTR) return -1;
-    return 0;
+    if (syscall(SYS_futex, word, 0, expected, &time, NULL, 0) == 0) return 0;
+    return errno == EAGAIN || errno == ETIMEDOUT ? 0 : -1; /* a sandbox may refuse it: no reason to spin */
 }
 
 static inline void nativeipc_channel_wake(uint32_t *word, int most) {
@@ -234,7 +236,7 @@ static inline void nativeipc_channel_pause(void) {
 #endif
 }
 
-/* Sleeps at a bell until has_news; -1 with ETIMEDOUT or EINTR. */
+/* Sleeps at a bell until has_news; -1 with ETIMEDOUT, EINTR, or what futex(2) says. */
 static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *bell, int is_shared,
     nativeipc_channel_habit *habit, int (*has_news)(void *), void *user, int milliseconds) {
     long long until, look = 1000000LL;
@@ -313,7 +315,7 @@ static inline int nativeipc_channel_take(nativeipc_channel *channel, int kind) {
     uint64_t room, capacity, slot;
     if (fstat(channel->file, &status) != 0) return -1;
     if (!S_ISREG(status.st_mode) || status.st_size < NATIVEIPC_CHANNEL_HEADER)
-        return nativeipc_channel_fail(status.st_size == 0 ? EAGAIN : EMEDIUMTYPE);
+        return nativeipc_channel_fail(S_ISREG(status.st_mode) && status.st_size == 0 ? EAGAIN : EMEDIUMTYPE);
     if (status.st_uid != geteuid() && status.st_uid != 0) return nativeipc_channel_fail(EPERM);
     channel->mapped = (size_t)status.st_size;
     mapped = mmap(NULL, channel->mapped, channel->can_write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
@@ -348,7 +350,8 @@ static inline int nativeipc_channel_open(nativeipc_channel *channel, const char 
     for (int tries = 0;; tries++) {
         struct timespec pause = {0, 1000000};
         channel->can_write = !is_reader;
-        channel->file = open(path, (is_reader ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW);
+        channel->file = open(path, (is_reader ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW |
+            O_NONBLOCK /* a stranger's pipe of this name must not hold this up */);
         if (channel->file < 0) return -1;
         if (nativeipc_channel_take(channel, kind) == 0) return 0;
         nativeipc_channel_close(channel);
@@ -441,15 +444,18 @@ static inline int nativeipc_channel_take_role(nativeipc_channel *channel, int ro
     if (!channel->can_write) return nativeipc_channel_fail(EACCES);
     for (;;) {
         uint32_t turn = __atomic_load_n(&note->turn, __ATOMIC_ACQUIRE);
-        if ((channel->role_taken & role) == 0) {
+        /* Two threads with this channel share its file description, so the kernel would let both. */
+        if ((__atomic_fetch_or(&channel->role_taken, role, __ATOMIC_SEQ_CST) & role) == 0) {
+            int number;
             if (nativeipc_channel_lock(channel->file, at, F_WRLCK) == 0) break;
-            if (errno != EAGAIN && errno != EACCES) return -1;
+            number = errno;
+            __atomic_fetch_and(&channel->role_taken, ~role, __ATOMIC_SEQ_CST);
+            if (number != EAGAIN && number != EACCES) return nativeipc_channel_fail(number);
         }
         if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(EBUSY);
         if (nativeipc_channel_sleep(&note->turn, turn, 50000000LL, until) != 0) return -1;
     }
     NATIVEIPC_CHANNELS_STEP("locked");
-    channel->role_taken |= role;
     *took_over = __atomic_load_n(&note->is_held, __ATOMIC_ACQUIRE) != 0;
     note->process = (uint32_t)getpid();
     note->start_time = 0;
@@ -474,7 +480,7 @@ static inline void nativeipc_channel_give_up_role(nativeipc_channel *channel, in
     __atomic_store_n(&note->is_held, 0, __ATOMIC_RELEASE);
     (void)nativeipc_channel_lock(channel->file,
         role == 1 ? NATIVEIPC_CHANNEL_WRITER_BYTE : NATIVEIPC_CHANNEL_READER_BYTE, F_UNLCK);
-    channel->role_taken &= ~role;
+    __atomic_fetch_and(&channel->role_taken, ~role, __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&note->turn, 1, __ATOMIC_SEQ_CST);
     nativeipc_channel_wake(&note->turn, INT_MAX);
 }
@@ -506,6 +512,11 @@ static inline size_t nativeipc_ring_longest(const nativeipc_channel *ring) {
     return (size_t)(longest < INT_MAX - 15 ? longest : INT_MAX - 15);
 }
 
+/* Whether a new writer or reader of a ring can find these. No ring comes to 2^63: below it, no sum goes round. */
+static inline int nativeipc_ring_is_sound(const nativeipc_channel *ring, uint64_t head, uint64_t tail) {
+    return head % 8 == 0 && tail % 8 == 0 && tail - head <= ring->capacity && (head | tail) >> 63 == 0;
+}
+
 /* Becomes the writer; EBUSY when another one has been it for so long. */
 static inline int nativeipc_ring_open_writer(nativeipc_channel *ring, nativeipc_ring_writer *writer,
     int milliseconds) {
@@ -514,7 +525,7 @@ static inline int nativeipc_ring_open_writer(nativeipc_channel *ring, nativeipc_
     if (nativeipc_channel_take_role(ring, 1, milliseconds, &writer->took_over) != 0) return -1;
     writer->tail = writer->shown = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
     writer->head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
-    if (writer->tail % 8 != 0 || writer->head % 8 != 0 || writer->tail - writer->head > ring->capacity) {
+    if (!nativeipc_ring_is_sound(ring, writer->head, writer->tail)) {
         nativeipc_channel_give_up_role(ring, 1);
         return nativeipc_channel_fail(EBADMSG);
     }
@@ -630,7 +641,7 @@ static inline int nativeipc_ring_open_reader(nativeipc_channel *ring, nativeipc_
     if (nativeipc_channel_take_role(ring, 2, milliseconds, &reader->took_over) != 0) return -1;
     reader->cursor = reader->head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
     reader->tail = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
-    if (reader->tail % 8 != 0 || reader->head % 8 != 0 || reader->tail - reader->head > ring->capacity) {
+    if (!nativeipc_ring_is_sound(ring, reader->head, reader->tail)) {
         nativeipc_channel_give_up_role(ring, 2);
         return nativeipc_channel_fail(EBADMSG);
     }
@@ -878,14 +889,15 @@ static inline int nativeipc_topic_try_read(nativeipc_topic_reader *reader, void 
     }
 }
 
-/* Gives a copy of the latest message, if it was not given yet. */
+/* Gives a copy of the latest message, if it was not given yet. Those before it are passed over on purpose: they do not
+ * count as missed. */
 static inline int nativeipc_topic_try_read_latest(nativeipc_topic_reader *reader, void *buffer, size_t size,
     size_t *length) {
     for (;;) {
-        uint64_t number;
+        uint32_t ended = __atomic_load_n(&reader->channel->header->ended, __ATOMIC_ACQUIRE);
+        uint64_t number = __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE);
         int had;
-        if (nativeipc_topic_find(reader, &number) != 0) return -1;
-        number = __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE);
+        if (number == reader->given) return nativeipc_channel_fail(ended != 0 ? ENODATA : EAGAIN);
         if (number < reader->given) return nativeipc_channel_fail(EBADMSG);
         had = nativeipc_topic_copy(reader, number, buffer, size, length);
         if (had < 0) return -1;

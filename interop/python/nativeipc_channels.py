@@ -19,10 +19,12 @@ On x64 only: an aligned word that Python stores there is seen whole, and behind 
 that one writer and one reader need. Other processors need instructions that Python has not: there the import raises
 ImportError.
 
-A writer and a reader are of one thread at a time each. Times are in seconds; 0 tries once, None waits for ever. Errors
-are OSError with errno and its subclasses: FileNotFoundError and FileExistsError; EMEDIUMTYPE for what is no such
-channel; EBUSY when another one has the role; EBADMSG for control words that no peer writes that keeps to the layout;
-PermissionError (EPERM) for a channel of another user than this one and root, which may be planted.
+After a fork (multiprocessing with "fork"), a child has the role as well, until it ends: start children before, or with
+"spawn". Close writers and readers before their channel. A writer and a reader are of one thread at a time each. Times
+are in seconds; 0 tries once, None waits for ever. Errors are OSError with errno and its subclasses: FileNotFoundError
+and FileExistsError; EMEDIUMTYPE for what is no such channel; EBUSY when another one has the role; EBADMSG for
+control words that no peer writes that keeps to the layout; PermissionError (EPERM) for a channel of another user than
+this one and root, which may be planted.
 """
 
 import ctypes
@@ -64,6 +66,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYSCALL = _LIBC.syscall
 _SYSCALL.restype = ctypes.c_long
 _BUSY = (errno.EAGAIN, errno.EACCES)
+_ENDS_OF_SLEEP = (errno.EAGAIN, errno.ETIMEDOUT, errno.EINTR)
 _MASK = 2**64 - 1
 _FENCE = threading.Lock()  # taking it is a full barrier on x64
 
@@ -86,8 +89,24 @@ def _wake(address, most):
 
 def _sleep(address, expected, seconds):
     span = _Timespec(int(seconds), int(seconds % 1 * 1e9))
-    _SYSCALL(ctypes.c_long(_SYS_FUTEX), ctypes.c_void_p(address), 0, ctypes.c_uint32(expected), ctypes.byref(span),
-             None, 0)
+    if _SYSCALL(ctypes.c_long(_SYS_FUTEX), ctypes.c_void_p(address), 0, ctypes.c_uint32(expected), ctypes.byref(span),
+                None, 0) != 0 and ctypes.get_errno() not in _ENDS_OF_SLEEP:
+        _fail(ctypes.get_errno())  # a sandbox may refuse it: no reason to spin
+
+
+def _barrier():
+    with _FENCE:
+        pass
+
+
+def _own_note():
+    """Start time and PID namespace, for people; 0 where there is no /proc."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            start = int(file.read().rpartition(b")")[2].split()[19])
+        return start, os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0, 0
 
 
 def _membarrier(command):
@@ -129,7 +148,7 @@ class _Channel:
         self._file = file
         self._map = None
         self._views = []
-        self._taken = set()
+        self._claims = {_WRITER: threading.Lock(), _READER: threading.Lock()}
         try:
             self.created = created
             self._can_write = can_write
@@ -141,7 +160,7 @@ class _Channel:
     def _check(self):
         status = os.fstat(self._file)
         if not stat.S_ISREG(status.st_mode) or status.st_size < _HEADER:
-            _fail(errno.EAGAIN if status.st_size == 0 else errno.EMEDIUMTYPE)
+            _fail(errno.EAGAIN if stat.S_ISREG(status.st_mode) and status.st_size == 0 else errno.EMEDIUMTYPE)
         if status.st_uid not in (os.geteuid(), 0):
             _fail(errno.EPERM, "The channel is another user's, and may be planted.")
         access = mmap.PROT_READ | (mmap.PROT_WRITE if self._can_write else 0)
@@ -174,7 +193,8 @@ class _Channel:
     def _open(cls, name, can_write=True):
         path = _path(name)
         for tries in range(1001):
-            file = os.open(path, (os.O_RDWR if can_write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
+            file = os.open(path, (os.O_RDWR if can_write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW
+                           | os.O_NONBLOCK)  # a stranger's pipe of this name must not hold this up
             try:
                 return cls(file, False, can_write)
             except OSError as failure:
@@ -246,21 +266,27 @@ class _Channel:
         """Takes a role; whether the last holder was killed."""
         if not self._can_write:
             _fail(errno.EACCES, "The channel was opened for reading only.")
-        note, end = _NOTES[role], _end(timeout)
+        note, end, claim = _NOTES[role], _end(timeout), self._claims[role]
+        start, namespace = _own_note()
         while True:
             turn = self._word[note // 4]
-            if role not in self._taken and self._try_lock(role, fcntl.F_WRLCK):
-                break
+            # Two of one instance share its file description, so the kernel would let both
+            if claim.acquire(blocking=False):
+                taken = False
+                try:
+                    taken = self._try_lock(role, fcntl.F_WRLCK)
+                finally:
+                    if not taken:
+                        claim.release()
+                if taken:
+                    break
             if _is_over(end):
                 _fail(errno.EBUSY, "Another one has the role.")
             _sleep(self._address + note, turn, _slice(end, 0.05))
-        self._taken.add(role)
         was_killed = self._word[note // 4 + 6] != 0
-        with open("/proc/self/stat") as file:
-            start = int(file.read().rpartition(")")[2].split()[19])
         self._word[note // 4 + 1] = os.getpid()
         self._long[note // 8 + 1] = start
-        self._long[note // 8 + 2] = os.stat("/proc/self/ns/pid").st_ino
+        self._long[note // 8 + 2] = namespace
         self._word[note // 4 + 6] = 1
         self._word[note // 4] = (self._word[note // 4] + 1) & 0xFFFFFFFF
         return was_killed
@@ -269,7 +295,7 @@ class _Channel:
         note = _NOTES[role]
         self._word[note // 4 + 6] = 0
         self._try_lock(role, fcntl.F_UNLCK)
-        self._taken.discard(role)
+        self._claims[role].release()
         self._word[note // 4] = (self._word[note // 4] + 1) & 0xFFFFFFFF
         _wake(self._address + note, _MANY)
 
@@ -280,8 +306,7 @@ class _Channel:
     def _look_at_bell(self, bell, most):
         # A barrier of its own only where those of sleepers do not reach this process
         if not self._barriers:
-            with _FENCE:
-                pass
+            _barrier()
         if self._word[bell]:
             self._ring(bell, most)
 
@@ -372,16 +397,22 @@ class _Role:
         self.close()
 
 
-class _RingWriter(_Role):
+class _RingRole(_Role):
+    def _check_positions(self, role):
+        # No ring comes to 2**63
+        if self._tail % 8 or self._head % 8 or not 0 <= self._tail - self._head <= self._capacity or self._tail >> 63:
+            self._ring._give_up_role(role)
+            _damaged(f"head {self._head}, tail {self._tail}.")
+
+
+class _RingWriter(_RingRole):
     def __init__(self, ring, timeout):
         self._ring, self._capacity, self._long = ring, ring._capacity, ring._long
         self.took_over = ring._take_role(_WRITER, timeout)
         self._tail = self._shown = self._long[_TAIL]
         self._head = self._long[_HEAD]
         self._wanted = 0
-        if self._tail % 8 or self._head % 8 or not 0 <= self._tail - self._head <= self._capacity:
-            ring._give_up_role(_WRITER)
-            _damaged(f"head {self._head}, tail {self._tail}.")
+        self._check_positions(_WRITER)
         ring._word[_ENDED] = 0
         ring._ring(_READER_BELL, 1)  # the one before may have been killed before it rang
 
@@ -453,15 +484,13 @@ class _RingWriter(_Role):
         return head != self._head and (self._tail + self._wanted - head <= self._capacity or not self._is_head(head))
 
 
-class _RingReader(_Role):
+class _RingReader(_RingRole):
     def __init__(self, ring, timeout):
         self._ring, self._capacity, self._long = ring, ring._capacity, ring._long
         self.took_over = ring._take_role(_READER, timeout)
         self._cursor = self._head = self._long[_HEAD]
         self._tail = self._long[_TAIL]
-        if self._tail % 8 or self._head % 8 or not 0 <= self._tail - self._head <= self._capacity:
-            ring._give_up_role(_READER)
-            _damaged(f"head {self._head}, tail {self._tail}.")
+        self._check_positions(_READER)
         ring._ring(_WRITER_BELL, 1)  # the one before may have been killed before it rang
 
     def close(self):
@@ -597,6 +626,7 @@ class _TopicWriter(_Role):
         number = self.latest + 1
         start = topic._start(number)
         topic._long[start // 8] = (2 * number - 1) & _MASK
+        _barrier()  # a copy of many bytes may be made by stores that pass earlier ones (movnt)
         topic._word[start // 4 + 2] = length
         topic._bytes[start + _SLOT : start + _SLOT + length] = message
         topic._long[start // 8] = 2 * number & _MASK

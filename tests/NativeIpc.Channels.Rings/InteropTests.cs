@@ -77,6 +77,32 @@ public sealed class InteropTests : ChannelTests
         Assert.Equal("received 10", Line(receiver));
     }
 
+    [Theory]
+    [InlineData("c")]
+    [InlineData("cpp")]
+    [InlineData("python")]
+    public void Who_reads_the_latest_message_has_missed_none(string language)
+        => Assert.Equal("latest 20 0", Line(In(language, "latest", NextKey())));
+
+    [Theory]
+    [InlineData("c")]
+    [InlineData("cpp")]
+    [InlineData("python")]
+    public void A_stranger_s_pipe_of_the_name_holds_nobody_up(string language)
+    {
+        NativeIpcKey key = NextKey();
+        string pipe = "/dev/shm/" + key.NativeKey.TrimStart('/');
+        _ = Shell.Run("mkfifo", [pipe]).Succeeded;
+        try
+        {
+            Ended(In(language, "follow", key, "read"));
+        }
+        finally
+        {
+            File.Delete(pipe);
+        }
+    }
+
     private Process In(string language, string verb, NativeIpcKey key, params string[] more)
     {
         if (language == "dotnet") return Peer([verb, $"{key}", .. more]);

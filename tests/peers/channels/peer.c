@@ -3,6 +3,8 @@
  *   receive NAME                   makes the ring if need be; "ready", then "received N" once nothing more comes
  *   publish NAME WRITER COUNT      the same with a topic
  *   follow NAME [read]             the same with a topic: "followed N M", given and missed; read: mapped for reading
+ *   latest NAME                    makes a topic, writes 20 messages and reads the latest: "latest N M", its number and
+ *                                  how many were missed
  *   hold NAME                      becomes the writer of the ring: "held", then waits for a line
  * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
 #define _GNU_SOURCE
@@ -135,6 +137,25 @@ static int follow_all(const char *name, int is_reader) {
     return 0;
 }
 
+static int latest(const char *name) {
+    nativeipc_channel topic;
+    nativeipc_topic_writer writer;
+    nativeipc_topic_reader reader;
+    size_t length;
+    if (nativeipc_topic_create(&topic, name, 2048, 7, 0600) != 0) return fail("create");
+    if (nativeipc_topic_open_writer(&topic, &writer, 0) != 0) return fail("open_writer");
+    nativeipc_topic_open_reader(&topic, &reader);
+    for (int i = 0; i < 20; i++)
+        if (nativeipc_topic_write(&writer, "x", 1) != 0) return fail("write");
+    if (nativeipc_topic_try_read_latest(&reader, buffer, sizeof buffer, &length) != 0) return fail("read");
+    if (nativeipc_topic_try_read_latest(&reader, buffer, sizeof buffer, &length) != -1 || errno != EAGAIN)
+        return fail("read again");
+    printf("latest %llu %llu\n", (unsigned long long)reader.given, (unsigned long long)reader.missed);
+    nativeipc_topic_close_writer(&writer);
+    nativeipc_channel_close(&topic);
+    return 0;
+}
+
 static int hold(const char *name) {
     nativeipc_channel ring;
     nativeipc_ring_writer writer;
@@ -153,6 +174,7 @@ int main(int count, char **words) {
     if (count == 5 && strcmp(words[1], "publish") == 0)
         return publish_all(words[2], strtoull(words[3], NULL, 10), strtoull(words[4], NULL, 10));
     if (count >= 3 && strcmp(words[1], "follow") == 0) return follow_all(words[2], count == 4);
+    if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);
     return 2;
 }

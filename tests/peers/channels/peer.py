@@ -70,6 +70,12 @@ elif verb == "follow":
                 assert number_of(message) == reader.position
                 given += 1
             say(f"followed {given} {reader.missed}")
+elif verb == "latest":
+    with Topic.create(name, 2048, 7) as topic, topic.open_writer() as writer, topic.open_reader() as reader:
+        for _ in range(20):
+            writer.write(b"x")
+        assert reader.try_read_latest() == b"x" and reader.try_read_latest() is None
+        say(f"latest {reader.position} {reader.missed}")
 elif verb == "hold":
     with Ring.open(name) as ring, ring.open_writer() as writer:
         say("held")
