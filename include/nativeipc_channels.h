@@ -238,11 +238,10 @@ static inline void nativeipc_channel_pause(void) {
 
 /* Sleeps at a bell until has_news; -1 with ETIMEDOUT, EINTR, or what futex(2) says. */
 static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *bell, int is_shared,
-    nativeipc_channel_habit *habit, int (*has_news)(void *), void *user, int milliseconds) {
-    long long until, look = 1000000LL;
+    nativeipc_channel_habit *habit, int (*has_news)(void *), void *user, long long until) {
+    long long look = 1000000LL;
     if (has_news(user)) return 0;
-    if (milliseconds == 0) return nativeipc_channel_fail(ETIMEDOUT);
-    until = nativeipc_channel_until(milliseconds);
+    if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(ETIMEDOUT);
     if (habit->skip > 0) {
         habit->skip--;
     } else if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
@@ -612,12 +611,14 @@ static inline int nativeipc_ring_writer_news(void *user) {
 /* Writes a message, waiting for room. */
 static inline int nativeipc_ring_write(nativeipc_ring_writer *writer, const void *message, size_t length,
     int milliseconds) {
+    long long until = 0; /* the clock is read when it has to wait */
     void *place;
     while ((place = nativeipc_ring_reserve(writer, length)) == NULL) {
         if (errno != EAGAIN || milliseconds == 0) return -1;
+        if (until == 0) until = nativeipc_channel_until(milliseconds);
         nativeipc_ring_flush(writer);
         if (nativeipc_channel_wait(writer->channel, &writer->channel->header->writer_bell, 0, &writer->habit,
-                nativeipc_ring_writer_news, writer, milliseconds) != 0)
+                nativeipc_ring_writer_news, writer, until) != 0)
             return -1;
     }
     if (length != 0) memcpy(place, message, length);
@@ -707,10 +708,12 @@ static inline int nativeipc_ring_reader_news(void *user) {
 /* The same, waiting for it. */
 static inline int nativeipc_ring_read(nativeipc_ring_reader *reader, const void **message, size_t *length,
     int milliseconds) {
+    long long until = 0; /* the clock is read when it has to wait */
     while (nativeipc_ring_try_read(reader, message, length) != 0) {
         if (errno != EAGAIN || milliseconds == 0) return -1;
+        if (until == 0) until = nativeipc_channel_until(milliseconds);
         if (nativeipc_channel_wait(reader->channel, &reader->channel->header->reader_bell, 0, &reader->habit,
-                nativeipc_ring_reader_news, reader, milliseconds) != 0)
+                nativeipc_ring_reader_news, reader, until) != 0)
             return -1;
     }
     return 0;
@@ -943,7 +946,7 @@ static inline int nativeipc_topic_news(void *user) {
 /* Waits until there is a message that was not given yet, or none comes. */
 static inline int nativeipc_topic_wait(nativeipc_topic_reader *reader, int milliseconds) {
     return nativeipc_channel_wait(reader->channel, &reader->channel->header->reader_bell, 1, &reader->habit,
-        nativeipc_topic_news, reader, milliseconds);
+        nativeipc_topic_news, reader, nativeipc_channel_until(milliseconds));
 }
 
 #endif

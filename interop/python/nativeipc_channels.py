@@ -310,12 +310,11 @@ class _Channel:
         if self._word[bell]:
             self._ring(bell, most)
 
-    def _wait(self, bell, is_shared, has_news, timeout):
+    def _wait(self, bell, is_shared, has_news, end):
         """Waits until has_news; false when the time has passed."""
-        end = _end(timeout)
         look = 0.001
         while not has_news():
-            if timeout == 0:
+            if _is_over(end):
                 return False
             if self._can_write:
                 self._word[bell] = 1
@@ -329,8 +328,6 @@ class _Channel:
             else:
                 time.sleep(_slice(end, look))
                 look = min(look * 2, 0.02)
-            if _is_over(end):
-                return has_news()
         return True
 
 
@@ -395,6 +392,25 @@ class _Role:
 
     def __exit__(self, *_):
         self.close()
+
+
+class _Reader(_Role):
+    def read(self, timeout=None):
+        """The next message, waiting for it; None when the time has passed, or none comes (is_completed)."""
+        end = _end(timeout)
+        while True:
+            message = self.try_read()
+            if message is not None:
+                return message
+            if not self._wait(end) or self.is_completed:
+                return None
+
+    def __iter__(self):
+        while True:
+            message = self.read()
+            if message is None:
+                return
+            yield message
 
 
 class _RingRole(_Role):
@@ -467,9 +483,10 @@ class _RingWriter(_RingRole):
 
     def write(self, message, timeout=None):
         """Writes a message, waiting for room; false when the time has passed."""
+        end = _end(timeout)
         while not self.try_write(message):
             self.flush()
-            if not self._ring._wait(_WRITER_BELL, False, self._has_news, timeout):
+            if not self._ring._wait(_WRITER_BELL, False, self._has_news, end):
                 return False
         return True
 
@@ -484,7 +501,7 @@ class _RingWriter(_RingRole):
         return head != self._head and (self._tail + self._wanted - head <= self._capacity or not self._is_head(head))
 
 
-class _RingReader(_RingRole):
+class _RingReader(_RingRole, _Reader):
     def __init__(self, ring, timeout):
         self._ring, self._capacity, self._long = ring, ring._capacity, ring._long
         self.took_over = ring._take_role(_READER, timeout)
@@ -529,26 +546,13 @@ class _RingReader(_RingRole):
                 start = _HEADER + place + 8
                 return self._ring._bytes[start : start + length].toreadonly()
 
-    def read(self, timeout=None):
-        """The same, waiting for it; None when the time has passed, or none comes (is_completed)."""
-        while True:
-            message = self.try_read()
-            if message is not None:
-                return message
-            if not self._ring._wait(_READER_BELL, False, self._has_news, timeout) or self.is_completed:
-                return None
+    def _wait(self, end):
+        return self._ring._wait(_READER_BELL, False, self._has_news, end)
 
     def release(self):
         """Gives the room of all messages that were given back to the writer."""
         self._head = self._long[_HEAD] = self._cursor
         self._ring._look_at_bell(_WRITER_BELL, 1)
-
-    def __iter__(self):
-        while True:
-            message = self.read()
-            if message is None:
-                return
-            yield message
 
     def _has_news(self):
         return self._long[_TAIL] != self._cursor or self._ring._word[_ENDED] != 0
@@ -639,7 +643,7 @@ class _TopicWriter(_Role):
         self._topic._ring(_READER_BELL, _MANY)
 
 
-class _TopicReader(_Role):
+class _TopicReader(_Reader):
     def __init__(self, topic):
         self._topic = topic
         self.position = topic._long[_TAIL]
@@ -685,21 +689,8 @@ class _TopicReader(_Role):
                 self.position = latest
                 return message
 
-    def read(self, timeout=None):
-        """A copy of the next message, waiting for it; None when the time has passed, or none comes (is_completed)."""
-        while True:
-            message = self.try_read()
-            if message is not None:
-                return message
-            if not self._topic._wait(_READER_BELL, True, self._has_news, timeout) or self.is_completed:
-                return None
-
-    def __iter__(self):
-        while True:
-            message = self.read()
-            if message is None:
-                return
-            yield message
+    def _wait(self, end):
+        return self._topic._wait(_READER_BELL, True, self._has_news, end)
 
     def _latest(self):
         latest = self._topic._long[_TAIL]

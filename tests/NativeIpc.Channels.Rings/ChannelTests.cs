@@ -23,6 +23,14 @@ public abstract class ChannelTests : IDisposable
         return bytes;
     }
 
+    /// <summary>Another one in each run; the output of a test that failed says which.</summary>
+    private protected static Random NewRandom()
+    {
+        int seed = Environment.ProcessId;
+        TestContext.Current.TestOutputHelper?.WriteLine($"Seed {seed}.");
+        return new Random(seed);
+    }
+
     /// <summary>Starts the second process; <see cref="Line"/> reads what it says.</summary>
     private protected Process Peer(params string[] arguments) => Start(Path.Combine(Metadata("PeerFolder"),
         "NativeIpc.Channels.Peer"), arguments);

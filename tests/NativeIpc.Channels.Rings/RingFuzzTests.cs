@@ -25,7 +25,7 @@ public sealed class RingFuzzTests : ChannelTests
         byte* start = (byte*)Unsafe.AsPointer(ref raw.GetReference<byte>(0));
         byte[] sound = Sound(ring, raw);
         byte* data = DataOf(ring, raw);
-        var random = new Random(Environment.ProcessId);
+        Random random = NewRandom();
         int damaged = 0, read = 0;
         for (int i = 0; i < Headers; i++)
         {
@@ -86,7 +86,7 @@ public sealed class RingFuzzTests : ChannelTests
         using SharedRing ring = SharedRing.CreateNew(key, 4096);
         using SharedMemory raw = SharedMemory.OpenExisting(key);
         byte[] sound = Sound(ring, raw);
-        var random = new Random(Environment.ProcessId);
+        Random random = NewRandom();
         var hasty = new SharedMemoryOptions { PeerTimeout = TimeSpan.Zero };
         for (int i = 0; i < Math.Max(2000, Headers / 100); i++)
         {

@@ -241,7 +241,7 @@ public sealed class TopicTests : ChannelTests
         }
 
         byte[] sound = raw.Span.ToArray(), got = new byte[topic.LongestMessage];
-        var random = new Random(Environment.ProcessId);
+        Random random = NewRandom();
         int damaged = 0, read = 0;
         for (int i = 0; i < RingFuzzTests.Headers; i++)
         {
