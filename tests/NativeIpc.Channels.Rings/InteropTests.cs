@@ -78,6 +78,19 @@ public sealed class InteropTests : ChannelTests
     }
 
     [Theory]
+    [InlineData("dotnet", "unfenced c")]
+    [InlineData("unfenced dotnet", "c")]
+    [InlineData("c", "unfenced dotnet")]
+    [InlineData("unfenced c", "python")]
+    [InlineData("unfenced python", "dotnet")]
+    [InlineData("dotnet", "unfenced python")]
+    public void Where_membarrier_is_refused_to_one_side_no_message_is_left_lying(string from, string to)
+    {
+        A_ring_takes_messages_from_each_language_to_each(from, to);
+        A_topic_takes_messages_from_each_language_to_each(from, to);
+    }
+
+    [Theory]
     [InlineData("c")]
     [InlineData("cpp")]
     [InlineData("python")]
@@ -105,15 +118,23 @@ public sealed class InteropTests : ChannelTests
 
     private Process In(string language, string verb, NativeIpcKey key, params string[] more)
     {
-        if (language == "dotnet") return Peer([verb, $"{key}", .. more]);
-        string repository = Metadata("Repository");
-        string source = Path.Combine(repository, "tests", "peers", "channels");
-        if (language == "python")
+        string[] words = language.Split(' ');
+        string[] command = words[^1] switch
         {
-            return Start(Peers.Require("python3", "python3"),
-                [Path.Combine(source, "peer.py"), verb, key.NativeKey, .. more]);
-        }
+            "dotnet" => [Path.Combine(Metadata("PeerFolder"), "NativeIpc.Channels.Peer"), verb, $"{key}", .. more],
+            "python" => [Peers.Require("python3", "python3"), Source("peer.py"), verb, key.NativeKey, .. more],
+            _ => [Built(words[^1]), verb, key.NativeKey, .. more],
+        };
+        if (words.Length > 1) command = [Built("c"), words[0], .. command];
+        return Start(command[0], command[1..]);
+    }
 
+    private static string Source(string name)
+        => Path.Combine(Metadata("Repository"), "tests", "peers", "channels", name);
+
+    /// <summary>The peer in C or C++.</summary>
+    private static string Built(string language)
+    {
         string program = Path.Combine(AppContext.BaseDirectory, "channel-peer-" + language);
         lock (s_building)
         {
@@ -123,11 +144,12 @@ public sealed class InteropTests : ChannelTests
                 string[] how = language == "c" ? ["-std=c11", "-Wpedantic"]
                     : ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE"];
                 _ = Shell.Run(Peers.Require(compiler, compiler),
-                    [.. how, "-O2", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(repository, "include"),
-                        Path.Combine(source, "peer.c"), "-o", program]).Succeeded;
+                    [.. how, "-O2", "-Wall", "-Wextra", "-Werror",
+                        "-I", Path.Combine(Metadata("Repository"), "include"), Source("peer.c"),
+                        "-o", program]).Succeeded;
             }
         }
 
-        return Start(program, [verb, key.NativeKey, .. more]);
+        return program;
     }
 }

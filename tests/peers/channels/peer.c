@@ -6,9 +6,13 @@
  *   latest NAME                    makes a topic, writes 20 messages and reads the latest: "latest N M", its number and
  *                                  how many were missed
  *   hold NAME                      becomes the writer of the ring: "held", then waits for a line
+ *   unfenced PROGRAM ...           becomes the program, which the kernel refuses membarrier(2)
  * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
 #define _GNU_SOURCE
 #include "nativeipc_channels.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 
 static uint64_t sum_of(const uint8_t *bytes, size_t length) {
     uint64_t sum = UINT64_C(14695981039346656037);
@@ -166,6 +170,20 @@ static int hold(const char *name) {
     return 0;
 }
 
+static int unfenced(char **program) {
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog all = {sizeof steps / sizeof steps[0], steps};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all) != 0)
+        return fail("prctl");
+    execv(program[0], program);
+    return fail("execv");
+}
+
 int main(int count, char **words) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (count == 5 && strcmp(words[1], "send") == 0)
@@ -174,6 +192,7 @@ int main(int count, char **words) {
     if (count == 5 && strcmp(words[1], "publish") == 0)
         return publish_all(words[2], strtoull(words[3], NULL, 10), strtoull(words[4], NULL, 10));
     if (count >= 3 && strcmp(words[1], "follow") == 0) return follow_all(words[2], count == 4);
+    if (count > 2 && strcmp(words[1], "unfenced") == 0) return unfenced(words + 2);
     if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);
     return 2;
