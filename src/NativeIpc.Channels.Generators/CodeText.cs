@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using NativeIpc.Layouts;
 
 namespace NativeIpc.Channels.Generators;
 
@@ -44,13 +45,21 @@ internal static class CodeText
         return text.ToString();
     }
 
-    /// <summary>A name of a generated file, for the type alone.</summary>
+    /// <summary>A name of a generated file, for the type alone: the compiler compares such names without regard to
+    /// case, so a number tells those apart that differ in case only.</summary>
     public static string File(INamedTypeSymbol type)
-        => type.ToDisplayString().Replace('<', '_').Replace('>', '_').Replace('@', '_') + ".g.cs";
+    {
+        string name = type.ToDisplayString(s_plain);
+        return $"{name}.{Fingerprints.Of(name):x16}.g.cs";
+    }
 
     /// <summary>A name as code may have it.</summary>
     public static string NameOf(ISymbol symbol)
-        => SyntaxFacts.GetKeywordKind(symbol.Name) == SyntaxKind.None ? symbol.Name : "@" + symbol.Name;
+        => SyntaxFacts.GetKeywordKind(symbol.Name) == SyntaxKind.None
+            && SyntaxFacts.GetContextualKeywordKind(symbol.Name) == SyntaxKind.None ? symbol.Name : "@" + symbol.Name;
+
+    private static readonly SymbolDisplayFormat s_plain = new(
+        typeQualificationStyle: SymbolDisplayTypeQualificationStyle.NameAndContainingTypesAndNamespaces);
 
     private static readonly SymbolDisplayFormat s_code = new(
         typeQualificationStyle: SymbolDisplayTypeQualificationStyle.NameAndContainingTypesAndNamespaces,

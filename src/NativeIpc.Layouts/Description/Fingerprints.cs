@@ -9,9 +9,19 @@ namespace NativeIpc.Layouts;
 /// </summary>
 internal static class Fingerprints
 {
+    private const ulong Basis = 14695981039346656037;
+
+    /// <summary>The number of any text.</summary>
+    public static ulong Of(string text)
+    {
+        ulong hash = Basis;
+        Add(ref hash, text);
+        return hash;
+    }
+
     public static ulong Of(LayoutStruct layout, LayoutSet types)
     {
-        ulong hash = 14695981039346656037;
+        ulong hash = Basis;
         Add(ref hash, Number(layout.Size) + " " + Number(layout.Alignment) + "\n");
         foreach (LayoutField field in layout.Fields)
         {
@@ -29,9 +39,9 @@ internal static class Fingerprints
         return hash;
     }
 
-    private static void Add(ref ulong hash, string ascii)
+    private static void Add(ref ulong hash, string text)
     {
-        foreach (char c in ascii) hash = unchecked((hash ^ c) * 1099511628211);
+        foreach (char c in text) hash = unchecked((hash ^ c) * 1099511628211);
     }
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
