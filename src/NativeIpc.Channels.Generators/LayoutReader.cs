@@ -9,6 +9,11 @@ namespace NativeIpc.Channels.Generators;
 /// common: each field at the next multiple of its alignment, or where the struct says.</summary>
 internal sealed class LayoutReader
 {
+    /// <summary>Where .NET has the last field of any struct, in bytes.</summary>
+    private const int Furthest = (1 << 27) - 8;
+
+    private const string Ascii = "names are of ASCII letters, digits and underscores";
+
     private readonly LayoutSet _types;
     private readonly CancellationToken _cancel;
     private readonly HashSet<ISymbol> _open = new(SymbolEqualityComparer.Default);
@@ -37,7 +42,7 @@ internal sealed class LayoutReader
         string name = Known.Property(given, "Name") as string ?? type.Name;
         int version = Known.Property(given, "Version") as int? ?? 0;
         if (!LayoutText.IsName(name))
-            reports.Add(Report.At(type, Rules.s_name, name, "names are of ASCII letters, digits and underscores"));
+            reports.Add(Report.At(type, Rules.s_name, name, Ascii));
         if (version < 0)
             reports.Add(Report.At(type, Rules.s_layout, type.Name, "its version is less than 0"));
         if (!_open.Add(type)) return null; // within itself: the compiler says so
@@ -47,6 +52,8 @@ internal sealed class LayoutReader
         int pack = Known.Property(wanted, "Pack") as int? ?? 0, least = Known.Property(wanted, "Size") as int? ?? 0;
         if (kind == LayoutKind.Auto || (int)kind == 1) // 1: LayoutKind.Extended of .NET 11
             reports.Add(Report.At(type, Rules.s_layout, type.Name, "it leaves the order of its fields to .NET"));
+        if (Known.Find(type, Known.InlineArray) is not null)
+            reports.Add(Report.At(type, Rules.s_layout, type.Name, "it is an [InlineArray]: make a field of it"));
         if (type.DeclaringSyntaxReferences.Count(part => FieldsOf(type).Any(
             field => field.DeclaringSyntaxReferences.Any(at => at.SyntaxTree == part.SyntaxTree
                 && part.Span.Contains(at.Span)))) > 1)
@@ -90,10 +97,18 @@ internal sealed class LayoutReader
                 continue;
             }
 
+            if (field.IsImplicitlyDeclared)
+            {
+                // The compiler names it after the parameter: <b>P.
+                reports.Add(Report.At(field, Rules.s_type, field.Name.Split('<', '>')[1], "a parameter of the struct",
+                    "it is a field as soon as a method uses it; write a field"));
+                continue;
+            }
+
             string name = NameOf(field);
             if (!LayoutText.IsName(name))
             {
-                reports.Add(Report.At(field, Rules.s_name, name, "names are of ASCII letters, digits and underscores"));
+                reports.Add(Report.At(field, Rules.s_name, name, Ascii));
                 continue;
             }
 
@@ -108,7 +123,9 @@ internal sealed class LayoutReader
                 : TypeOf(field, field.Type, counts, reports);
             if (element is null) continue;
             _types.Measure(element, out int size, out int alignment);
-            long whole = counts.Aggregate((long)size, (product, count) => product * count);
+            // Larger than any layout is large enough: the product never leaves 64 bits.
+            long whole = counts.Aggregate((long)size,
+                (product, count) => product > int.MaxValue ? product : product * count);
             long offset = kind == LayoutKind.Explicit ? Known.Number(field, Known.FieldOffset) ?? 0
                 : (next + alignment - 1) / alignment * alignment;
             if (offset % alignment != 0 || (pack != 0 && pack < alignment))
@@ -117,6 +134,13 @@ internal sealed class LayoutReader
                     offset % alignment != 0 ? Text(offset) : $"a place that Pack = {Text(pack)} decides",
                     Text(alignment)));
                 continue;
+            }
+
+            if (offset > Furthest || (whole > Furthest && counts.Count > 0 && !field.IsFixedSizeBuffer))
+            {
+                reports.Add(Report.At(field, Rules.s_layout, type.Name,
+                    "a field begins behind 128 MiB, or an [InlineArray] has more, which .NET does not load"));
+                return places;
             }
 
             next = offset + whole;
@@ -188,6 +212,9 @@ internal sealed class LayoutReader
         {
             if (FieldsOf(named).FirstOrDefault() is not { } element || count < 1)
                 return Refuse("its element is not known here");
+            AttributeData? wanted = Known.Find(named, Known.StructLayout);
+            if (Known.Property(wanted, "Pack") is > 0 || Known.Property(wanted, "Size") is > 0)
+                return Refuse("its [StructLayout] has a Pack or Size, which would move its elements");
             counts.Add(count);
             return TypeOf(field, element.Type, counts, reports);
         }
@@ -214,10 +241,16 @@ internal sealed class LayoutReader
             Known.Find(type, "System.FlagsAttribute") is not null);
         foreach (IFieldSymbol value in type.GetMembers().OfType<IFieldSymbol>().Where(each => each.HasConstantValue))
         {
-            if (!LayoutText.IsName(value.Name))
+            if (list.Values.Any(each => SnakeCase.Of(each.Name) == SnakeCase.Of(value.Name)))
             {
                 reports.Add(Report.At(field, Rules.s_name, value.Name,
-                    "names are of ASCII letters, digits and underscores"));
+                    $"another value of '{type.Name}' is '{SnakeCase.Of(value.Name)}' in other languages as well"));
+                return null;
+            }
+
+            if (!LayoutText.IsName(value.Name))
+            {
+                reports.Add(Report.At(field, Rules.s_name, value.Name, Ascii));
                 return null;
             }
 
@@ -226,7 +259,8 @@ internal sealed class LayoutReader
         }
 
         if (LayoutText.IsName(list.Name) && Add(list)) return list.Name;
-        Clash(field, list.Name, reports);
+        if (LayoutText.IsName(list.Name)) Clash(field, list.Name, reports);
+        else reports.Add(Report.At(field, Rules.s_name, list.Name, Ascii));
         return null;
     }
 

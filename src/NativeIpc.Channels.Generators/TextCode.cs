@@ -15,6 +15,8 @@ internal static class TextCode
             CodeText.NotPartial(type) is { } whole ? Report.At(type, Rules.s_notPartial, whole.Name)
             : CodeText.Unfit(type) is { } reason ? Report.At(type, Rules.s_text, type.Name, reason)
             : length is < 1 or > Longest ? Report.At(type, Rules.s_text, type.Name, "its length is from 1 to 65535")
+            : Known.Find(type, Known.StructLayout) is not null
+                ? Report.At(type, Rules.s_text, type.Name, "its layout is given, so it has no [StructLayout]")
             : type.GetMembers().OfType<IFieldSymbol>().Any(field => !field.IsStatic && !field.IsConst)
                 ? Report.At(type, Rules.s_text, type.Name, "its bytes are generated, so it has no fields of its own")
             : null;

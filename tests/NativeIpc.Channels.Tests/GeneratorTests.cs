@@ -43,6 +43,14 @@ public sealed class GeneratorTests
     [InlineData("int FrameRate; int frame_rate;", "NIPC107", "frame_rate")]
     [InlineData("Other.Colour A; Colour B;", "NIPC107", "another type has it")]
     [InlineData("", "NIPC104", "no fields")]
+    [InlineData("Packed A;", "NIPC103", "Pack or Size")]
+    [InlineData("Sized A;", "NIPC103", "Pack or Size")]
+    [InlineData("Huge A;", "NIPC104", "128 MiB")]
+    [InlineData("unsafe fixed byte A[1 << 27]; int B;", "NIPC104", "128 MiB")]
+    [InlineData("Doubled A;", "NIPC107", "rgb24")]
+    [InlineData("Two A; TWO B;", "NIPC107", "another type has it")]
+    [InlineData("Größen A;", "NIPC107", "ASCII")]
+    [InlineData("[Atomic] private readonly int _a;", "NIPC106", "readonly")]
     public void A_field_that_is_not_the_same_everywhere_is_refused(string fields, string id, string hint)
     {
         Diagnostic said = Assert.Single(Faults($"[SharedLayout] public partial struct S {{ {fields} }}"));
@@ -66,6 +74,12 @@ public sealed class GeneratorTests
     [InlineData("[SharedLayout, StructLayout(LayoutKind.Explicit)] partial struct S "
         + "{ [FieldOffset(0), Atomic] private int _a; [FieldOffset(2)] short B; }", "NIPC106", "overlaps")]
     [InlineData("[SharedLayout] partial struct S { int A; } partial struct S { int B; }", "NIPC104", "several parts")]
+    [InlineData("[SharedLayout] partial struct S { int A; } [SharedLayout, InlineArray(2)] partial struct T { int A; }",
+        "NIPC104", "[InlineArray]")]
+    [InlineData("[SharedLayout] partial struct S(int b) { int A; long B; int Get() => b; }", "NIPC103", "write a field")]
+    [InlineData("[FixedText(8), StructLayout(LayoutKind.Sequential, Size = 16)] partial struct S;",
+        "NIPC108", "[StructLayout]")]
+    [InlineData("[FixedText(8)] partial struct S<T>;", "NIPC108", "generic")]
     [InlineData("[SharedLayout(Name = \"no name\")] partial struct S { int A; }", "NIPC107", "ASCII")]
     [InlineData("[SharedLayout(Version = -1)] partial struct S { int A; }", "NIPC104", "version")]
     [InlineData("[FixedText(0)] partial struct S;", "NIPC108", "65535")]
@@ -117,16 +131,26 @@ public sealed class GeneratorTests
             }
             """));
 
+    [Theory]
+    [InlineData("[SharedLayout] partial struct Frame { int A; } [SharedLayout] partial struct frame { int A; }")]
+    [InlineData("[SharedLayout] public partial struct @record { int A; [Atomic] private int _b; }")]
+    [InlineData("[SharedLayout] public partial struct @required { int A; }")]
+    [InlineData("[SharedLayout] partial struct @struct { int A; } [FixedText(2)] partial struct _struct;")]
+    public void Any_name_of_a_type_compiles(string code) => Assert.Empty(Faults(code));
+
     [Fact]
     public void What_has_not_changed_is_not_made_anew()
     {
-        Compilation compilation = Compile("[SharedLayout] public partial struct S { public int A; }");
+        // Padding has a report of its own, which is compared as well.
+        Compilation compilation = Compile("[SharedLayout] public partial struct S { public byte A; public int B; }");
         GeneratorDriver driver = CSharpGeneratorDriver.Create([new SharedLayoutGenerator().AsSourceGenerator()],
             driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, true));
         driver = driver.RunGenerators(compilation);
         driver = driver.RunGenerators(compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("class Other;")));
-        Assert.All(driver.GetRunResult().Results.Single().TrackedOutputSteps.SelectMany(step => step.Value)
-            .SelectMany(step => step.Outputs),
+        GeneratorRunResult second = driver.GetRunResult().Results.Single();
+        Assert.Single(second.GeneratedSources);
+        Assert.Single(second.Diagnostics, said => said.Id == "NIPC109");
+        Assert.All(second.TrackedOutputSteps.SelectMany(step => step.Value).SelectMany(step => step.Outputs),
             output => Assert.Equal(IncrementalStepRunReason.Cached, output.Reason));
     }
 
@@ -139,6 +163,7 @@ public sealed class GeneratorTests
     {
         CSharpGeneratorDriver.Create(new SharedLayoutGenerator()).RunGeneratorsAndUpdateCompilation(
             Compile(code, references), out Compilation whole, out ImmutableArray<Diagnostic> said);
+        Assert.DoesNotContain(said, each => each.Id == "CS8785"); // the generator itself failed
         compiled = said.Any(each => each.Severity == DiagnosticSeverity.Error) ? [] : whole.GetDiagnostics();
         return said;
     }
@@ -152,6 +177,15 @@ public sealed class GeneratorTests
             {{code}}
             public struct Plain { public int A; }
             public enum Colour { Red }
+            public enum Doubled { Rgb24, RGB24 }
+            public enum Größen { Klein }
+            public enum Two : byte { A }
+            public enum TWO : byte { A }
+            [InlineArray(3), StructLayout(LayoutKind.Sequential, Pack = 1)] public struct Packed { int _first; }
+            [InlineArray(3), StructLayout(LayoutKind.Sequential, Size = 16)] public struct Sized { int _first; }
+            [InlineArray(int.MaxValue)] public struct Many { int _first; }
+            [InlineArray(int.MaxValue)] public struct More { Many _first; }
+            [InlineArray(int.MaxValue)] public struct Huge { More _first; }
             namespace Other { public enum Colour { Blue } }
             """)], [.. s_references, .. references.Select(path => MetadataReference.CreateFromFile(path))],
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));

@@ -15,14 +15,23 @@ internal sealed class LayoutSet
         return null;
     }
 
-    /// <summary>Adds what is not there. False when there is another type of the same name.</summary>
+    /// <summary>Adds what is not there. False when there is another type of the same name, or of one that differs in
+    /// upper and lower case or underscores only: other languages make constants of it.</summary>
     public bool TryAdd(LayoutSet others, out string name)
     {
         foreach (LayoutType type in others.Types)
         {
             name = type.Name;
             LayoutType? known = Find(name);
-            if (known is null) Types.Add(type);
+            if (known is null)
+            {
+                foreach (LayoutType other in Types)
+                {
+                    if (SnakeCase.Of(other.Name) == SnakeCase.Of(name)) return false;
+                }
+
+                Types.Add(type);
+            }
             else if (LayoutText.Lines(known) != LayoutText.Lines(type)) return false;
         }
 
