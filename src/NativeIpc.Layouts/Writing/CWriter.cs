@@ -3,11 +3,15 @@ namespace NativeIpc.Layouts.Writing;
 /// <summary>A header for C11 (and later), with gcc and clang for what is atomic.</summary>
 internal sealed class CWriter(LayoutSet types, string name) : DeclarationWriter(types, name)
 {
-    protected override string Reserved => CommonC + "restrict _Bool _Atomic ";
+    protected override string Reserved => CommonC + "restrict _Bool _Atomic complex imaginary noreturn typeof_unqual ";
 
-    internal const string CommonC = " auto break case char const continue default do double else enum extern float for "
-        + "goto if inline int long register return short signed sizeof static struct switch typedef union unsigned "
-        + "void volatile while bool true false alignas alignof thread_local static_assert nullptr typeof ";
+    protected override string ReservedTypes => " FILE NULL EOF I ";
+
+    // With macros of gcc without -std=c11, and of the headers that programs have beside this one.
+    internal const string CommonC = " asm auto break case char const continue default do double else enum extern "
+        + "float for goto if inline int long register return short signed sizeof static struct switch typedef "
+        + "union unsigned void volatile while bool true false alignas alignof thread_local static_assert nullptr "
+        + "typeof constexpr errno linux unix stdin stdout stderr ";
 
     protected override void Begin() => Line($$"""
         /* {{Note}} */

@@ -3,10 +3,15 @@ namespace NativeIpc.Layouts.Writing;
 /// <summary>A header for C++11 (and later), which knows QString where Qt is.</summary>
 internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWriter(types, name)
 {
-    protected override string Reserved => CWriter.CommonC + "and and_eq asm bitand bitor catch class compl concept "
-        + "const_cast constexpr decltype delete dynamic_cast explicit export friend mutable namespace new noexcept not "
-        + "not_eq operator or or_eq private protected public reinterpret_cast requires static_cast template this throw "
-        + "try typeid typename using virtual wchar_t xor xor_eq signals slots emit foreach ";
+    protected override string Reserved => CWriter.CommonC + "and and_eq bitand bitor catch char8_t char16_t "
+        + "char32_t class co_await co_return co_yield compl concept const_cast consteval constinit decltype delete "
+        + "dynamic_cast explicit export friend mutable namespace new noexcept not not_eq operator or or_eq private "
+        + "protected public reinterpret_cast requires static_cast template this throw try typeid typename using "
+        + "virtual wchar_t xor xor_eq signals slots emit foreach forever ";
+
+    protected override string ReservedTypes => " FILE NULL EOF std nativeipc ";
+
+    private string Namespace => Escaped(Name, Reserved + ReservedTypes);
 
     protected override void Begin() => Line($$"""
         // {{Note}}
@@ -116,7 +121,7 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
         } // namespace nativeipc
         #endif
 
-        namespace {{Name}} {
+        namespace {{Namespace}} {
 
         """);
 
@@ -125,7 +130,7 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
         string name = list.Name, type = CWriter.Scalar(list.Underlying);
         Line($"enum class {name} : std::{type} {{");
         foreach (LayoutValue value in list.Values)
-            Line($"    {Escaped(value.Name)} = {CWriter.Literal(list.Underlying, value.Number)},");
+            Line($"    {Escaped(value.Name, Reserved)} = {CWriter.Literal(list.Underlying, value.Number)},");
         Line("};");
         if (list.IsFlags)
         {
@@ -206,25 +211,22 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
 
         Line($$"""
 
-            } // namespace {{Name}}
-            template <> struct nativeipc::layout_of<{{Name}}::{{name}}> {
+            } // namespace {{Namespace}}
+            template <> struct nativeipc::layout_of<{{Namespace}}::{{name}}> {
                 static constexpr const char *name() { return "{{name}}"; }
                 static constexpr std::uint32_t version = {{Text(layout.Version)}};
                 static constexpr std::uint64_t fingerprint = UINT64_C({{Hex(layout.Fingerprint)}});
             };
-            namespace {{Name}} {
+            namespace {{Namespace}} {
 
             """);
     }
 
     protected override void End()
     {
-        Line($"}} // namespace {Name}");
+        Line($"}} // namespace {Namespace}");
         Line("#endif");
     }
-
-    private string Escaped(string name) => Reserved.Contains($" {name} ", System.StringComparison.Ordinal)
-        ? name + "_" : name;
 
     private string Declaration(LayoutField field)
     {

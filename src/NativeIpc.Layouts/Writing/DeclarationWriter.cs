@@ -9,20 +9,25 @@ internal abstract class DeclarationWriter
     protected const string Note = "Written by NativeIpc from the layouts of a .NET assembly. Do not change it by hand.";
 
     private readonly StringBuilder _text = new();
+    private readonly LayoutSet _given;
 
-    protected DeclarationWriter(LayoutSet types, string name) => (Types, Name) = (types, name);
+    protected DeclarationWriter(LayoutSet types, string name) => (_given, Name) = (types, name);
 
     /// <summary>The languages, and the ends of their files.</summary>
     public static readonly KeyValuePair<string, string>[] s_languages =
         [new("c", "h"), new("cpp", "hpp"), new("python", "py"), new("rust", "rs")];
 
-    protected LayoutSet Types { get; }
+    /// <summary>The types, named as the language can.</summary>
+    protected LayoutSet Types => field ??= Renamed();
 
     /// <summary>A name for what is one of each file: a namespace, a guard.</summary>
     protected string Name { get; }
 
-    /// <summary>Words that a field cannot have as its name, between spaces.</summary>
+    /// <summary>Words that nothing can have as its name, between spaces.</summary>
     protected abstract string Reserved { get; }
+
+    /// <summary>Further ones that a type cannot have, since the declarations use them.</summary>
+    protected abstract string ReservedTypes { get; }
 
     /// <summary>The declarations of all types.</summary>
     /// <param name="language"><c>c</c>, <c>cpp</c>, <c>python</c> or <c>rust</c>.</param>
@@ -41,7 +46,7 @@ internal abstract class DeclarationWriter
             _ => new RustWriter(types, name.ToString()),
         };
         writer.Begin();
-        foreach (LayoutType type in types.Types)
+        foreach (LayoutType type in writer.Types.Types)
         {
             if (type is LayoutEnum list) writer.Add(list);
             else writer.Add((LayoutStruct)type);
@@ -62,11 +67,43 @@ internal abstract class DeclarationWriter
     protected void Line(string line = "") => _text.Append(line).Append('\n');
 
     /// <summary>A field's name as the language writes it.</summary>
-    protected string NameOf(LayoutField field)
+    protected string NameOf(LayoutField field) => Escaped(SnakeCase.Of(field.Name), Reserved);
+
+    /// <summary>A name with an underscore behind it if it is one of some words.</summary>
+    protected static string Escaped(string name, string words)
+        => words.Contains($" {name} ", System.StringComparison.Ordinal) ? name + "_" : name;
+
+    private LayoutSet Renamed()
     {
-        string name = SnakeCase.Of(field.Name);
-        return Reserved.Contains($" {name} ", System.StringComparison.Ordinal) ? name + "_" : name;
+        var set = new LayoutSet();
+        foreach (LayoutType type in _given.Types)
+        {
+            string name = NameOf(type.Name);
+            if (type is LayoutEnum list)
+            {
+                var named = new LayoutEnum(name, list.Underlying, list.IsFlags);
+                named.Values.AddRange(list.Values);
+                set.Types.Add(named);
+                continue;
+            }
+
+            var given = (LayoutStruct)type;
+            var layout = new LayoutStruct(name, given.Size, given.Alignment, given.Version)
+                { Fingerprint = given.Fingerprint };
+            foreach (LayoutField field in given.Fields)
+            {
+                layout.Fields.Add(new LayoutField(field.Name, NameOf(field.Type), field.Counts, field.Offset,
+                    field.IsAtomic));
+            }
+
+            set.Types.Add(layout);
+        }
+
+        return set;
     }
+
+    // Scalars and texts are none of the reserved words.
+    private string NameOf(string type) => Escaped(type, Reserved + ReservedTypes);
 
     protected static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 

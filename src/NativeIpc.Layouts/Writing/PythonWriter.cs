@@ -6,6 +6,9 @@ internal sealed class PythonWriter(LayoutSet types, string name) : DeclarationWr
     protected override string Reserved => " and as assert async await break class continue def del elif else except "
         + "finally for from global if import in is lambda nonlocal not or pass raise return try while with yield ";
 
+    protected override string ReservedTypes => " None True False LayoutMismatch bytes ctypes enum len memoryview numpy "
+        + "open_layout create_layout struct text ";
+
     protected override void Begin() => Line($$""""
         # {{Note}}
         """Layouts of shared memory: a ctypes class each, and NAME_DTYPE where NumPy is installed."""

@@ -3,10 +3,13 @@ namespace NativeIpc.Layouts.Writing;
 /// <summary>A module for Rust 1.57 (and later) without crates.</summary>
 internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWriter(types, name)
 {
-    protected override string Reserved => " abstract as async await become box break const continue crate do dyn else "
-        + "enum extern false final fn for gen if impl in let loop macro match mod move mut override priv pub "
-        + "ref return "
-        + "self static struct super trait true try type typeof union unsafe unsized use virtual where while yield ";
+    protected override string Reserved => " abstract as async await become box break const continue crate do dyn "
+        + "else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv pub "
+        + "ref return _ self static struct super trait true try type typeof union unsafe unsized use virtual where "
+        + "while yield ";
+
+    protected override string ReservedTypes => " Self Layout LayoutMismatch Ok Err std bool char str usize isize u128 "
+        + "i128 f16 f128 text set_text open_layout create_layout ";
 
     protected override void Begin() => Line($$"""
         // {{Note}}
@@ -17,7 +20,7 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
         const MAGIC: u32 = 0x3148_4C4E;
 
         /// What every layout of this module says of itself.
-        pub trait Layout: Copy {
+        pub trait Layout: std::marker::Copy {
             const NAME: &'static str;
             const VERSION: u32;
             const FINGERPRINT: u64;
@@ -25,7 +28,7 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
 
         /// The segment does not have the layout that was asked for; the text says why.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct LayoutMismatch(pub String);
+        pub struct LayoutMismatch(pub std::string::String);
 
         impl std::fmt::Display for LayoutMismatch {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -39,10 +42,12 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
         ///
         /// # Safety
         /// The segment has `length` bytes at an address that is a multiple of 8.
-        pub unsafe fn open_layout<T: Layout>(segment: *mut u8, length: usize) -> Result<*mut T, LayoutMismatch> {
+        pub unsafe fn open_layout<T: Layout>(
+            segment: *mut u8, length: usize,
+        ) -> std::result::Result<*mut T, LayoutMismatch> {
             use std::sync::atomic::{AtomicU32, Ordering};
             let size = std::mem::size_of::<T>();
-            let fail = |why: String| Err(LayoutMismatch(why));
+            let fail = |why: std::string::String| Err(LayoutMismatch(why));
             let magic = if length < LAYOUT_HEAD { 0 } else { (*(segment as *const AtomicU32)).load(Ordering::Acquire) };
             if magic == 0 {
                 return fail(format!("the segment has no head of a layout (yet); {} was expected", T::NAME));
@@ -72,7 +77,9 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
         ///
         /// # Safety
         /// The segment has `length` bytes at an address that is a multiple of 8.
-        pub unsafe fn create_layout<T: Layout>(segment: *mut u8, length: usize) -> Result<*mut T, LayoutMismatch> {
+        pub unsafe fn create_layout<T: Layout>(
+            segment: *mut u8, length: usize,
+        ) -> std::result::Result<*mut T, LayoutMismatch> {
             use std::sync::atomic::{AtomicU32, Ordering};
             let size = std::mem::size_of::<T>();
             if length < LAYOUT_HEAD || length - LAYOUT_HEAD < size {
@@ -89,7 +96,7 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
         /// A fixed text, up to its first zero byte.
         pub fn text(field: &[u8]) -> std::borrow::Cow<'_, str> {
             let end = field.iter().position(|&byte| byte == 0).unwrap_or(field.len());
-            String::from_utf8_lossy(&field[..end])
+            std::string::String::from_utf8_lossy(&field[..end])
         }
 
         /// Writes a fixed text and zero behind it; false when it does not fit.
@@ -100,14 +107,6 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
             field.fill(0);
             field[..text.len()].copy_from_slice(text.as_bytes());
             true
-        }
-
-        macro_rules! offset {
-            ($layout:ty, $($field:ident).+) => ({
-                let value = std::mem::MaybeUninit::<$layout>::uninit();
-                let base = value.as_ptr();
-                unsafe { std::ptr::addr_of!((*base).$($field).+) as usize - base as usize }
-            });
         }
 
         """);
@@ -206,9 +205,16 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
         Line($"impl {name} {{");
         Line("    /// Whether each field is where the description says.");
         Line("    pub fn is_laid_out() -> bool {");
-        Line("        true");
+        // Static: the stack of a thread may be smaller than a value.
+        Line($"        static PLACE: std::mem::MaybeUninit<{name}> = std::mem::MaybeUninit::uninit();");
+        Line("        let (base, mut fits) = (PLACE.as_ptr(), true);");
         foreach ((string path, int offset) in places)
-            Line($"            && offset!({name}, {path}) == {Text(offset)}");
+        {
+            Line($"        fits &= unsafe {{ std::ptr::addr_of!((*base).{path}) as usize }} - base as usize "
+                + $"== {Text(offset)};");
+        }
+
+        Line("        fits");
         Line("    }");
         foreach (LayoutField field in layout.Fields)
         {
