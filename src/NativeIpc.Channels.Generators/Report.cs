@@ -14,8 +14,15 @@ internal sealed record Report(DiagnosticDescriptor Rule, string Path, TextSpan S
             new EquatableList<string>(arguments));
     }
 
-    public Diagnostic ToDiagnostic()
-        => Diagnostic.Create(Rule, Location.Create(Path, Span, Lines), Arguments.Items.ToArray<object>());
+    /// <summary>The diagnostic at its place in the source: pragmas and .editorconfig apply to such a place
+    /// alone.</summary>
+    public Diagnostic ToDiagnostic(Compilation compilation)
+    {
+        SyntaxTree? tree = compilation.SyntaxTrees.FirstOrDefault(each => each.FilePath == Path
+            && Span.End <= each.Length);
+        return Diagnostic.Create(Rule, tree is null ? Location.Create(Path, Span, Lines) : Location.Create(tree, Span),
+            Arguments.Items.ToArray<object>());
+    }
 }
 
 /// <summary>What is made of one struct: the code, if it has no fault, and what is to be said.</summary>

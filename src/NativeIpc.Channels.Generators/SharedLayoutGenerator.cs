@@ -10,10 +10,26 @@ public sealed class SharedLayoutGenerator : IIncrementalGenerator
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
+        Add(context, context.SyntaxProvider.ForAttributeWithMetadataName(Known.SharedLayout, IsStruct, ReadLayout));
+        Add(context, context.SyntaxProvider.ForAttributeWithMetadataName(Known.FixedText, IsStruct, ReadText));
+    }
+
+    private static void Add(IncrementalGeneratorInitializationContext context,
+        IncrementalValuesProvider<Generated> all)
+    {
+        all = all.WithTrackingName("Structs"); // tests ask for it
+        context.RegisterSourceOutput(all, static (target, made) =>
+        {
+            if (made.Code is { } code) target.AddSource(made.File, code);
+        });
+        // By itself, since the place of a report is one of a compilation: code is not made anew for it.
         context.RegisterSourceOutput(
-            context.SyntaxProvider.ForAttributeWithMetadataName(Known.SharedLayout, IsStruct, ReadLayout), Add);
-        context.RegisterSourceOutput(
-            context.SyntaxProvider.ForAttributeWithMetadataName(Known.FixedText, IsStruct, ReadText), Add);
+            all.Where(static made => made.Reports.Items.Count > 0).Combine(context.CompilationProvider),
+            static (target, made) =>
+            {
+                foreach (Report report in made.Left.Reports.Items)
+                    target.ReportDiagnostic(report.ToDiagnostic(made.Right));
+            });
     }
 
     private static bool IsStruct(SyntaxNode node, CancellationToken cancel)
@@ -24,10 +40,4 @@ public sealed class SharedLayoutGenerator : IIncrementalGenerator
 
     private static Generated ReadText(GeneratorAttributeSyntaxContext context, CancellationToken cancel)
         => TextCode.Of((INamedTypeSymbol)context.TargetSymbol);
-
-    private static void Add(SourceProductionContext context, Generated made)
-    {
-        foreach (Report report in made.Reports.Items) context.ReportDiagnostic(report.ToDiagnostic());
-        if (made.Code is { } code) context.AddSource(made.File, code);
-    }
 }
