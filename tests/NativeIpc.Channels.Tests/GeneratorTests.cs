@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Reflection;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using NativeIpc.Channels.Generators;
@@ -173,6 +174,19 @@ public sealed class GeneratorTests
             [SharedLayout] public partial struct S { public byte A; public int B; }
             #pragma warning restore NIPC109
             """, out _).Where(said => !said.IsSuppressed));
+
+    [Fact]
+    public void Each_rule_has_its_place_in_the_documents()
+    {
+        string root = typeof(GeneratorTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(data => data.Key == "Repository").Value!;
+        string page = File.ReadAllText(Path.Combine(root, "docs/analyzers.md"));
+        DiagnosticDescriptor[] rules = [.. typeof(SharedLayoutGenerator).Assembly
+            .GetType("NativeIpc.Channels.Generators.Rules", throwOnError: true)!.GetFields()
+            .Select(field => field.GetValue(null)).OfType<DiagnosticDescriptor>()];
+        Assert.NotEmpty(rules);
+        Assert.All(rules, rule => Assert.Contains($"| {rule.Id} |", page, StringComparison.Ordinal));
+    }
 
     private static Diagnostic[] Faults(string code, params string[] references)
         => [.. Run(code, out ImmutableArray<Diagnostic> compiled, references).Concat(compiled)

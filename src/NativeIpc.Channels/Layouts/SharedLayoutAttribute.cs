@@ -19,6 +19,7 @@ public sealed class SharedLayoutAttribute : Attribute
     public string? Name { get; set; }
 
     /// <summary>A number of the author's, from 0, the default. It stands in the head of a segment
-    /// (<see cref="SharedLayouts"/>); another one is another layout, whatever the fields are.</summary>
+    /// (<see cref="SharedLayouts"/>); another one is another layout, whatever the fields are. That of a
+    /// layout which is a field of another one does not count there: raise both.</summary>
     public int Version { get; set; }
 }
