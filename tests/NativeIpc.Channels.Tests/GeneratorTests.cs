@@ -77,7 +77,8 @@ public sealed class GeneratorTests
     [InlineData("[SharedLayout] partial struct S { int A; } partial struct S { int B; }", "NIPC104", "several parts")]
     [InlineData("[SharedLayout] partial struct S { int A; } [SharedLayout, InlineArray(2)] partial struct T { int A; }",
         "NIPC104", "[InlineArray]")]
-    [InlineData("[SharedLayout] partial struct S(int b) { int A; long B; int Get() => b; }", "NIPC103", "write a field")]
+    [InlineData("[SharedLayout] partial struct S(int b) { int A; long B; int Get() => b; }",
+        "NIPC103", "write a field")]
     [InlineData("[FixedText(8), StructLayout(LayoutKind.Sequential, Size = 16)] partial struct S;",
         "NIPC108", "[StructLayout]")]
     [InlineData("[FixedText(8)] partial struct S<T>;", "NIPC108", "generic")]
