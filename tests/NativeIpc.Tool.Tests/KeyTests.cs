@@ -39,7 +39,7 @@ public class KeyTests
     public void A_cut_name_is_made_as_Qt_makes_it_and_told_on_standard_error()
     {
         string name = new('n', 40);
-        Testing.ShellResult result = Nipc.Run("key", "safe", name, "-p", "macos");
+        ShellResult result = Nipc.Run("key", "safe", name, "-p", "macos");
         Assert.Equal(0, result.ExitCode);
         Assert.Equal($"posix:/{name[..29]}\n", result.Output);
         Assert.Contains("was cut", result.Error, StringComparison.Ordinal);
@@ -51,7 +51,6 @@ public class KeyTests
     [Theory]
     [InlineData("machine", NameScope.Machine)]
     [InlineData("user", NameScope.User)]
-    [InlineData("session", NameScope.Session)]
     public void Safe_makes_the_key_of_a_scope_as_the_library_does(string word, NameScope scope)
     {
         Assert.Equal(SharedMemory.PlatformSafeKey("a.b", scope).ToString(),
@@ -63,6 +62,34 @@ public class KeyTests
         Assert.Equal("event", key.GetProperty("kind").GetString());
         Assert.True(key.GetProperty("supportedHere").GetBoolean());
         Assert.False(key.TryGetProperty("lockKey", out _));
+    }
+
+    /// <summary>In a session of its own: CI's may have no number.</summary>
+    [Fact]
+    public void Safe_makes_the_key_of_the_session_that_it_runs_in()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Equal("windows:Local\\shm_a.b", Nipc.Succeed("key", "safe", "a.b", "--scope", "session"));
+            return;
+        }
+
+        ShellResult made = Shell.Run(Peers.Require("setsid", "util-linux"), ["-w", "sh", "-c",
+            "echo $$; exec \"$0\" key safe a.b --scope session -t posix", Nipc.Program]);
+        Assert.Equal(0, made.ExitCode);
+        string[] lines = made.Output.TrimEnd('\n').Split('\n');
+        Assert.Equal($"posix:/~s{lines[0]}.a.b", lines[1]);
+    }
+
+    [Fact]
+    public void Where_the_session_has_no_number_the_remedy_is_named()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs a PID namespace.");
+        Need.Root("A PID namespace of its own needs root.");
+        ShellResult refused = Shell.Run(Peers.Require("unshare", "util-linux"),
+            ["-pf", Nipc.Program, "key", "safe", "x", "--scope", "session"]);
+        Assert.Equal((2, ""), (refused.ExitCode, refused.Output));
+        Assert.Contains("setsid", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,7 +136,7 @@ public class KeyTests
         foreach (string[] arguments in (string[][])[
             ["key", "safe", "x", "-p", "linux"], ["key", "safe", "x", "-t", "systemv", "-p", "linux", "-d", "/r"],
             ["key", "safe", @"Local\x", "-p", "windows"], ["key", "safe", "x", "-p", "windows", "-k", "event"],
-            ["key", "safe", "x.y", "--scope", "user"], ["key", "safe", "x", "--scope", "session", "-t", "systemv"],
+            ["key", "safe", "x.y", "--scope", "user"], ["key", "safe", "x", "--scope", "machine", "-t", "systemv"],
             ["key", "safe", new string('x', 300), "-p", "windows"], ["key", "legacy", "1", "-p", "linux", "-d", "/t"],
             ["key", "legacy", "x", "-p", "macos", "-t", "posix"], ["key", "legacy", "x y", "-p", "windows"]])
         {
