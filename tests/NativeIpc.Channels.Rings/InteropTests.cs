@@ -1,15 +1,17 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Xunit;
 
 namespace NativeIpc.Channels.Rings;
 
-/// <summary>Rings and topics between .NET, C, C++ and Python, in both directions.</summary>
+/// <summary>Rings and topics between .NET, C, C++, Python and both Qts, in both directions.</summary>
 [NeedsLinux("Channels are there on Linux.")]
 public sealed class InteropTests : ChannelTests
 {
     private const int Count = 2000;
 
     private static readonly string[] s_languages = ["dotnet", "c", "cpp", "python"];
+    private static readonly string[] s_qts = ["qt5.15", "qt6.4"];
 
     public static TheoryData<string, string> Pairs
     {
@@ -19,6 +21,17 @@ public sealed class InteropTests : ChannelTests
             foreach (string one in s_languages)
             {
                 foreach (string other in s_languages) pairs.Add(one, other);
+            }
+
+            foreach (string qt in s_qts)
+            {
+                foreach (string other in s_languages.Where(language => language != "cpp"))
+                {
+                    pairs.Add(qt, other);
+                    pairs.Add(other, qt);
+                }
+
+                foreach (string other in s_qts) pairs.Add(qt, other);
             }
 
             return pairs;
@@ -94,13 +107,28 @@ public sealed class InteropTests : ChannelTests
     [InlineData("c")]
     [InlineData("cpp")]
     [InlineData("python")]
+    [InlineData("qt5.15")]
+    [InlineData("qt6.4")]
     public void Who_reads_the_latest_message_has_missed_none(string language)
         => Assert.Equal("latest 20 0", Line(In(language, "latest", NextKey())));
+
+    [Theory]
+    [InlineData("qt5.15")]
+    [InlineData("qt6.4")]
+    public void A_device_of_Qt_says_what_fails_keeps_deadlines_and_has_a_thread_for_signals_only(string language)
+    {
+        Process peer = In(language, "self", NextKey());
+        Assert.Equal("self ok", Line(peer));
+        Ended(peer);
+        Assert.Equal(0, peer.ExitCode);
+    }
 
     [Theory]
     [InlineData("c")]
     [InlineData("cpp")]
     [InlineData("python")]
+    [InlineData("qt5.15")]
+    [InlineData("qt6.4")]
     public void A_stranger_s_pipe_of_the_name_holds_nobody_up(string language)
     {
         NativeIpcKey key = NextKey();
@@ -132,24 +160,36 @@ public sealed class InteropTests : ChannelTests
     private static string Source(string name)
         => Path.Combine(Metadata("Repository"), "tests", "peers", "channels", name);
 
-    /// <summary>The peer in C or C++.</summary>
+    /// <summary>The peer in C, C++ or C++ with Qt.</summary>
     private static string Built(string language)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "channel-peer-" + language);
         lock (s_building)
         {
-            if (s_built.Add(language))
+            if (!s_built.Add(language)) return program;
+            string compiler = language == "c" ? "gcc" : "g++", root = Metadata("Repository");
+            string[] what = language switch
             {
-                string compiler = language == "c" ? "gcc" : "g++";
-                string[] how = language == "c" ? ["-std=c11", "-Wpedantic"]
-                    : ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE"];
-                _ = Shell.Run(Peers.Require(compiler, compiler),
-                    [.. how, "-O2", "-Wall", "-Wextra", "-Werror",
-                        "-I", Path.Combine(Metadata("Repository"), "include"), Source("peer.c"),
-                        "-o", program]).Succeeded;
-            }
+                "c" => ["-std=c11", "-Wpedantic", Source("peer.c")],
+                "cpp" => ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE", Source("peer.c")],
+                "qt5.15" => WithQt("5", "qtbase5-dev"),
+                _ => WithQt("6", "qt6-base-dev"),
+            };
+            _ = Shell.Run(Peers.Require(compiler, compiler),
+                ["-O2", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(root, "include"), "-o", program, .. what])
+                .Succeeded;
         }
 
         return program;
+    }
+
+    private static string[] WithQt(string version, string package)
+    {
+        string folder = Path.Combine(Metadata("Repository"), "interop", "qt");
+        bool isArm = RuntimeInformation.OSArchitecture == Architecture.Arm64;
+        string headers = Peers.Require(
+            $"/usr/include/{(isArm ? "aarch64" : "x86_64")}-linux-gnu/qt{version}", package);
+        return ["-std=c++17", "-fPIC", "-I", folder, "-isystem", headers, "-isystem", Path.Combine(headers, "QtCore"),
+            Path.Combine(folder, "nativeipc_channels_qt.cpp"), Source("peer_qt.cpp"), $"-lQt{version}Core"];
     }
 }
