@@ -99,6 +99,9 @@ public sealed record SharedMemoryOptions
     /// to do than it can, is waited for longer. Each holder has all of the time, and all of them together ten times as
     /// much. The holder is looked up in the kernel's table of locks, which is read seldom, since that holds others up.
     /// The time before the first reading does not count, and a call fails only after a last one. Usually these are
-    /// milliseconds; on a machine where a reading takes half a second it is up to ten seconds more.</remarks>
+    /// milliseconds; on a machine where a reading takes half a second it is up to ten seconds more. A process that asks
+    /// whether anybody has a POSIX object open (<see cref="Reclaim"/>, <see cref="RemovalPolicy.LastOneOut"/>) is not
+    /// looked up: it is waited for as many times as long as the machine has runnable threads for each
+    /// processor.</remarks>
     public TimeSpan PeerTimeout { get; set; } = TimeSpan.FromSeconds(1);
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
 using NativeIpc.Posix.Users;
+using NativeIpc.Waiting.Bounds;
 using Xunit;
 
 namespace NativeIpc.Tests.Posix;
@@ -28,6 +29,7 @@ public sealed class PosixUsersTests : IDisposable
     public void Dispose()
     {
         PosixUsers.Looked = null;
+        Crowd.t_instead = null;
         _user.Dispose();
         File.Delete(_path);
     }
@@ -103,6 +105,64 @@ public sealed class PosixUsersTests : IDisposable
         Assert.Equal(UseAnswer.Gone, result.Answer);
     }
 
+    // The bound has passed, and the machine has more to do than it can: then who asks or looks is done soon.
+    [Fact]
+    public void Who_says_that_it_looks_is_waited_for_longer_where_the_machine_is_crowded()
+    {
+        using AskMark mark = Assert.IsType<AskMark>(AskMark.TryBegin(_path));
+        UseResult result = AskInCrowd(() =>
+        {
+            _user.Dispose();
+            mark.End();
+        });
+        Assert.Equal(UseAnswer.Gone, result.Answer);
+    }
+
+    [Fact]
+    public void Who_asks_is_waited_for_longer_where_the_machine_is_crowded()
+    {
+        using AskMark mark = Assert.IsType<AskMark>(AskMark.TryBegin(_path));
+        Lock();
+        mark.Ask();
+        UseResult result = AskInCrowd(() =>
+        {
+            _lock.Dispose();
+            _user.Dispose();
+            mark.End();
+        });
+        Assert.Equal(UseAnswer.Gone, result.Answer);
+    }
+
+    [Fact]
+    public void Who_has_the_lock_and_does_not_ask_is_not()
+    {
+        Lock();
+        UseResult result = AskInCrowd(() => Assert.Fail("Nobody asks."));
+        Assert.Equal((UseAnswer.CannotTell, "flock"), (result.Answer, result.Call));
+        _lock.Dispose();
+    }
+
+    [Fact]
+    public void Who_asks_on_and_on_is_not_waited_for_where_each_thread_has_a_processor()
+    {
+        using AskMark mark = Assert.IsType<AskMark>(AskMark.TryBegin(_path));
+        Crowd.t_instead = () => 1;
+        UseResult result = PosixUsers.RemoveIfUnused(Question(), TimeSpan.FromMilliseconds(1));
+        Assert.Equal((UseAnswer.CannotTell, AskMark.Call), (result.Answer, result.Call));
+    }
+
+    /// <param name="late">Done when the bound has passed.</param>
+    private UseResult AskInCrowd(Action late)
+    {
+        Action? once = late;
+        Crowd.t_instead = () =>
+        {
+            Interlocked.Exchange(ref once, null)?.Invoke();
+            return s_bound / TimeSpan.FromMilliseconds(1);
+        };
+        return PosixUsers.RemoveIfUnused(Question(), TimeSpan.FromMilliseconds(1));
+    }
+
     /// <param name="looked">After each look, with how often a user was seen since the beginning.</param>
     private UseResult Ask(Action<int> looked)
     {
@@ -112,12 +172,14 @@ public sealed class PosixUsersTests : IDisposable
             _looks.Add(result);
             looked(_looks.Count(look => look.Answer == UseAnswer.InUse));
         };
-        return PosixUsers.RemoveIfUnused(new UseQuestion(_path, IpcObjectKind.SharedMemory, null, null, () =>
-        {
-            File.Delete(_path);
-            return true;
-        }), s_bound);
+        return PosixUsers.RemoveIfUnused(Question(), s_bound);
     }
+
+    private UseQuestion Question() => new(_path, IpcObjectKind.SharedMemory, null, null, () =>
+    {
+        File.Delete(_path);
+        return true;
+    });
 
     private void Lock()
         => Assert.Equal(0, FileLock.Take((int)_user.DangerousGetHandle(), TimeSpan.Zero, out _lock));

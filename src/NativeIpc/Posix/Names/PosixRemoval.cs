@@ -138,7 +138,7 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
             int file = Libc.open_utf8(path.Pointer, s_opening, 0);
             int error = file == -1 ? Marshal.GetLastPInvokeError() : 0;
             if (error == Errno.ENOENT) return false;
-            if (error == Errno.EAGAIN && leases.Pause())
+            if (error == Errno.EAGAIN && leases.PauseInCrowd())
             {
                 round--; // another process asks the kernel whether it is alone
                 continue;

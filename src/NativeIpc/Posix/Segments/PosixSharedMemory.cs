@@ -162,7 +162,7 @@ internal sealed partial class PosixSharedMemory : ISharedMemoryBackend
                 if (number == Errno.EINTR) continue;
 
                 // EAGAIN: another process has a lease, to ask the kernel whether it is alone.
-                if (number == Errno.EAGAIN && PosixNames.s_areFiles && leases.Pause()) continue;
+                if (number == Errno.EAGAIN && PosixNames.s_areFiles && leases.PauseInCrowd()) continue;
                 if (number == Errno.ENOENT) return State.Missing;
                 if (number == Errno.EACCES) return State.Unreadable;
                 throw PosixErrors.Open(Opening, key, "shm_open", number);

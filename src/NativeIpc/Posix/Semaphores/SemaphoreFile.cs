@@ -24,7 +24,7 @@ internal static class SemaphoreFile
             number = descriptor == -1 ? Marshal.GetLastPInvokeError() : 0;
 
             // EAGAIN: another process has a lease for a moment.
-            if (number != Errno.EINTR && !(number == Errno.EAGAIN && backoff.Pause())) return descriptor;
+            if (number != Errno.EINTR && !(number == Errno.EAGAIN && backoff.PauseInCrowd())) return descriptor;
         }
     }
 

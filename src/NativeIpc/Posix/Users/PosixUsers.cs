@@ -85,11 +85,12 @@ internal static class PosixUsers
             // the object's lock; B, which has opened the file, does not get it, closes, and comes again; A waits until
             // B has closed, and B until A has, which A does after it gave the lock back. So the last one to ask finds
             // nobody, or a user. One that stops while it asks, or only says that it asks, is waited for, and no longer
-            // than s_patience: if the kernel then says that the file is open, it cannot be told where.
-            if (mark?.IsAnotherAsking == true && backoff.Elapsed < s_patience)
+            // than s_patience (longer in a crowd, where those that come again and again would seldom leave A alone): if
+            // the kernel then says that the file is open, it cannot be told where.
+            if (mark?.IsAnotherAsking == true && backoff.IsWithinCrowd(s_patience))
             {
                 mark.End();
-                if (backoff.Pause()) continue;
+                if (backoff.PauseInCrowd()) continue;
                 mark.Begin(path);
             }
 
@@ -111,7 +112,10 @@ internal static class PosixUsers
             if (isFinal) return result;
             if (result.Answer == UseAnswer.InUse && !isDoubted && round >= MostRounds && backoff.Elapsed >= s_patience)
                 return result;
-            bool isLast = !backoff.Pause();
+
+            // Who asks does a few system calls. On a loaded machine its first question, for which its code is compiled,
+            // takes seconds.
+            bool isLast = !(mark?.IsAnotherAsking == true ? backoff.PauseInCrowd() : backoff.Pause());
             if ((isLast || round >= RoundsBeforeLookingAtLocks) && result.Call == "flock"
                 && HasSharedLock(path, isLast ? LockTable.OfProcess.Now() : LockTable.OfProcess.After(begun)))
                 return new UseResult(UseAnswer.InUse);
@@ -176,7 +180,7 @@ internal static class PosixUsers
         {
             // A child takes its time to execute its program: it is waited for without the object's lock.
             isFinal = other == OtherUse.Asks
-                || (backoff.Elapsed >= NoUseMark.s_patience && backoff.Pauses >= MostPausesDue);
+                || (backoff.Pauses >= MostPausesDue && !backoff.IsWithinCrowd(NoUseMark.s_patience));
             return UseResult.CannotTell(AskMark.Call, number);
         }
 
@@ -229,7 +233,7 @@ internal static class PosixUsers
             if (isAnother || mark.IsAnotherThere)
             {
                 other = OtherUse.Asks;
-                if (!backoff.Pause()) return number;
+                if (!backoff.PauseInCrowd()) return number;
                 continue;
             }
 

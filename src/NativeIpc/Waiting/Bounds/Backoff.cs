@@ -45,10 +45,29 @@ internal struct Backoff(in PeerBound bound, int longestMicroseconds = 1000, int 
     {
         if (_start == 0) _start = Stopwatch.GetTimestamp();
         if (IsOver) return false;
+        Rest();
+        return true;
+    }
+
+    /// <summary>As <see cref="Pause"/>, for a peer that is in the middle of a few system calls: the bound is of a
+    /// machine that has a processor for each thread, and as many times as long on one that has not
+    /// (<see cref="Crowd"/>).</summary>
+    public bool PauseInCrowd()
+    {
+        if (Pause()) return true;
+        if (!IsWithinCrowd(_bound.PeerTimeout)) return false;
+        Rest();
+        return true;
+    }
+
+    /// <summary>Whether a time has not passed yet on a machine as crowded as this one.</summary>
+    public bool IsWithinCrowd(TimeSpan time) => Elapsed < time || Elapsed < time * Crowd.Times;
+
+    private void Rest()
+    {
         _bound.ThrowIfCallerIsGone();
         Interop.Pause.Microseconds(_microseconds);
         _microseconds = Math.Min(_microseconds * 2, _longestMicroseconds);
         _pauses++;
-        return true;
     }
 }
