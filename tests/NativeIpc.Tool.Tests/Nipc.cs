@@ -71,6 +71,15 @@ internal static class Nipc
         return document.RootElement.Clone();
     }
 
+    /// <summary>Skips where .NET itself starts no program whose standard input is closed.</summary>
+    internal static void RequireStartWithoutInput()
+    {
+        ShellResult result = Shell.Run("bash", ["-c", "\"$0\" --version <&-", Program]);
+        Assert.SkipWhen(result.Error.Contains("Failed to create CoreCLR", StringComparison.Ordinal),
+            "This .NET starts no program whose standard input is closed: 11.0.0 duplicates it first "
+                + "(fcntl(0, F_DUPFD_CLOEXEC) says EBADF), and the host says \"Failed to create CoreCLR\".");
+    }
+
     /// <summary>How JSON spells a member of an enumeration of the library.</summary>
     internal static string Word(string member) => JsonNamingPolicy.KebabCaseLower.ConvertName(member);
 

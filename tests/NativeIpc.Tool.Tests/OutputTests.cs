@@ -171,6 +171,7 @@ public class OutputTests : OneType
         int exitCode)
     {
         Alone.Require();
+        if (streams.StartsWith("<&-", StringComparison.Ordinal)) Nipc.RequireStartWithoutInput();
 
         // What failed has left nothing, and nothing was printed into what took the place of a closed stream.
         ShellResult result = Alone.Run(
