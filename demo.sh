@@ -1,5 +1,6 @@
 #!/bin/sh
-# Moves a file between two processes through shared memory, with keys of every type that this machine has. See --help.
+# Moves a picture between two processes through the death of one of them, then a file with keys of every type that this
+# machine has. See --help.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
 
 if ! command -v dotnet >/dev/null 2>&1; then

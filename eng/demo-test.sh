@@ -35,7 +35,7 @@ fail() {
 leftovers() {
     ls -A "$runtime"
     ls -A "$work/tmp" | grep '^nativeipc-demo-'
-    ls -A /dev/shm 2>/dev/null | grep 'demo 100% '
+    ls -A /dev/shm 2>/dev/null | grep 'demo-'
     [ -n "$isolated" ] && tail -q -n +2 /proc/sysvipc/shm /proc/sysvipc/sem
 }
 
@@ -57,16 +57,21 @@ receiver() { sed -n 's/.*: process \([0-9]*\) receives.*/\1/p' "$log" | tail -1;
 receiving() { [ -n "$(receiver)" ]; }
 sender() { sed -n 's/.* from process \([0-9]*\) through.*/\1/p' "$log" | head -1; }
 
+# What is tested of the demo: "--only copies", "--only picture", or nothing for all of it.
+part='--only copies'
+
 # check NAME WANTED_EXIT_CODE WANTED_TEXT ARGUMENTS...
 check() {
     local name=$1 code=$2 text=$3 found left
     shift 3
-    run_watched "$(patient 300)" "$log" "$demo" "$@"
+    # shellcheck disable=SC2086 # two words
+    run_watched "$(patient 300)" "$log" "$demo" $part "$@"
     found=$?
     left=$(leftovers)
     if [ "$found" != "$code" ]; then fail "$name" "exit code $found instead of $code"
     elif ! grep -q -- "$text" "$log"; then fail "$name" "the output lacks \"$text\""
     elif grep -q "$(printf '\033')" "$log"; then fail "$name" "escape codes in the output, which is no terminal"
+    elif grep -q % "$log"; then fail "$name" "percent signs in what is shown"
     elif [ -n "$left" ]; then fail "$name" "left behind: $left"
     else pass "$name"; fi
 }
@@ -74,7 +79,8 @@ check() {
 # start ARGUMENTS...: in the background, until the receiver has begun. Sets $job, which is also the process group.
 start() {
     : >"$log"
-    "$demo" "$@" >"$log" 2>&1 &
+    # shellcheck disable=SC2086 # two words
+    "$demo" $part "$@" >"$log" 2>&1 &
     job=$!
     within 120 receiving
 }
@@ -159,14 +165,14 @@ for child in $children; do
         kill -KILL "$orphan"
     fi
     wait "$job" 2>/dev/null
-    number=$(sed -n 's/.*receives through .* \([0-9a-f]*-[0-9]*\)d$/\1/p' "$log")
-    [ -n "$number" ] && rm -f /dev/shm/*"demo 100% $number"[def]
+    number=$(sed -n 's/.*receives through .*demo-\([0-9a-f]*-[0-9]*\)d$/\1/p' "$log")
+    [ -n "$number" ] && rm -f /dev/shm/*"demo-$number"[def]
     rm -rf "$work"/tmp/nativeipc-demo-*
 done
 
 if command -v script >/dev/null && [ "$(uname)" = Linux ]; then
-    TERM=xterm-256color COLUMNS=100 script -qec "'$root/demo.sh' --type posix '$work/small file'" "$work/typescript" \
-        >"$log" 2>&1 </dev/null
+    TERM=xterm-256color COLUMNS=100 script -qec "'$root/demo.sh' $part --type posix '$work/small file'" \
+        "$work/typescript" >"$log" 2>&1 </dev/null
     code=$?
     if [ $code = 0 ] && grep -q "$(printf '\033')" "$work/typescript"; then
         pass "a bar on a terminal"
@@ -175,6 +181,201 @@ if command -v script >/dev/null && [ "$(uname)" = Linux ]; then
     fi
 else
     echo "SKIP demo: a bar on a terminal: no script(1)"
+fi
+
+# ---- The picture that moves ----
+
+demo=$built
+if [ "$(uname)" != Linux ]; then
+    part=
+    check "without topics the picture is skipped" 0 "The moving picture is skipped" "$work/small file"
+    part='--only copies'
+fi
+
+# Four pictures of one colour each and two of four, 64 x 36 pixels.
+pictures() { # FILE COLOURS (r g b in octal)...
+    local file=$1 colour row
+    shift
+    : >"$file"
+    for colour; do
+        row=$(for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do printf %s "$colour$colour$colour$colour"; done)
+        printf 'P6 # one colour\n64 36\n255\n' >>"$file"
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do printf "$row$row$row" >>"$file"; done
+    done
+}
+
+# on_terminal NAME COLUMNS ROWS ARGUMENTS...: under a terminal of that size; what it wrote is in $work/typescript.
+on_terminal() {
+    local name=$1 columns=$2 rows=$3
+    shift 3
+    run_watched "$(patient 300)" "$log" env TERM=xterm-256color script -qec \
+        "stty cols $columns rows $rows; '$demo' $*" "$work/typescript" || fail "$name" "exit code $?"
+}
+
+# number WORD: what eng/demo-screen.py counted.
+number() { sed -n "s/^$1 //p" "$work/screen" | head -n 1; }
+
+# seen NAME LEAST_DIFFERENT LEAST_CELLS LEAST_COLOURS TEXT...: what stood on the terminal.
+seen() {
+    local name=$1 different=$2 cells=$3 colours=$4 text left
+    shift 4
+    "$root/eng/demo-screen.py" "$work/typescript" >"$work/screen" 2>>"$log"
+    left=$(leftovers)
+    cat "$work/screen" >>"$log"
+    for text; do
+        grep -qE -- "$text" "$work/screen" || { fail "$name" "the screen lacks \"$text\""; return; }
+    done
+    if [ "$(number different)" -lt "$different" ]; then fail "$name" "$(number different) different pictures"
+    elif [ "$(number cells)" -lt "$cells" ]; then fail "$name" "$(number cells) cells"
+    elif [ "$(number colours)" -lt "$colours" ]; then fail "$name" "$(number colours) colours"
+    elif [ -n "$left" ]; then fail "$name" "left behind: $left"
+    else pass "$name"; fi
+}
+
+moving() {
+    local name killed='^text Process [0-9]+ was killed by SIGKILL\.$'
+    local took='^text Process [0-9]+ took over and goes on\.$'
+    local whole='^text [0-9]+ frames, .* each of them whole, [0-9]+ missed\.'
+    part='--only picture'
+    name="a picture moves between two processes, and one of them is killed"
+    check "$name" 0 'was killed by SIGKILL. Process [0-9]* took over and went on with frame [0-9]*\.$'
+    check "$name, in lines" 0 '^A picture of 1280 x 720 moves from .NET to C, process [0-9]*, through'
+    [ "$(wc -l <"$log")" = 3 ] || fail "$name, in three lines" "$(wc -l <"$log") lines"
+    CC=/nonexistent check "without a C compiler Python shows it" 0 'from .NET to Python'
+    check "pictures of a file that are none" 1 "is no sequence of pictures" --frames "$work/small file"
+    check "pictures of no file" 2 "no such file" --frames "$work/none"
+    check "a part that there is not" 2 "picture or copies" --only all
+
+    pictures "$work/pictures" '\377\0\0' '\0\377\0' '\0\0\377' '\377\377\377'
+    check "the pictures of a file" 0 '^A picture of 64 x 36 moves' --frames "$work/pictures"
+
+    if ! command -v script >/dev/null || ! command -v python3 >/dev/null; then
+        echo "SKIP demo: the picture on a terminal: no script(1), or no python3"
+        return
+    fi
+    name="the picture is on the terminal"
+    on_terminal "$name" 100 30 --only picture
+    # 30 rows less that of the cursor and four of text; twice as high as wide, of 1280 x 720
+    seen "$name" 5 $((88 * 25)) 100 "$killed" "$took" "$whole" '^text Frame [0-9]+: drawn by process [0-9]+ in .NET'
+    [ "$(number halves)" -ge 100 ] || fail "$name" "the halves of a cell are the same"
+    name="the pictures of a file are on the terminal"
+    on_terminal "$name" 80 24 --only picture --frames "'$work/pictures'"
+    seen "$name" 4 600 1 "$killed" "$took" "$whole"
+    for colour in '38;2;255;0;0m' '48;2;0;255;0m' '38;2;0;0;255m' '38;2;255;255;255m'; do
+        grep -qF "$colour" "$work/typescript" || fail "$name" "the colour $colour is missing"
+    done
+    name="Python shows it on a terminal as well"
+    CC=/nonexistent on_terminal "$name" 80 24 --only picture
+    seen "$name" 5 600 100 "$killed" "$took" "$whole" 'in Python$'
+    for case in "NO_COLOR=1 100 30" "TERM=dumb 100 30" "LANG=C 39 30" "LANG=C 100 12"; do
+        # shellcheck disable=SC2086 # three words
+        set -- $case
+        name="no picture, but lines: $1, $2 columns, $3 lines"
+        run_watched "$(patient 300)" "$log" env TERM=xterm-256color script -qec \
+            "stty cols $2 rows $3; export $1; '$demo' --only picture" "$work/typescript"
+        if grep -q "$(printf '\342\226\200')" "$work/typescript"; then fail "$name" "there is one"
+        elif ! grep -q 'took over and went on' "$work/typescript"; then fail "$name" "the lines are missing"
+        else pass "$name"; fi
+    done
+
+    # Ctrl-C leaves a terminal whose cursor is seen, and nothing else.
+    for signal in INT TERM; do
+        name="SIG$signal while the picture moves"
+        : >"$work/typescript"
+        env TERM=xterm-256color script -qefc \
+            "stty cols 100 rows 30; echo \$\$ >'$work/demo.pid'; exec '$demo' --only picture" "$work/typescript" \
+            >"$log" 2>&1 </dev/null &
+        job=$!
+        within 120 grep -q "$(printf '\342\226\200')" "$work/typescript"
+        kill -$signal "$(cat "$work/demo.pid")"
+        finish "$name" "$(patient 30)" 130
+        # The last word on the cursor is that it is shown.
+        [ "$(grep -ao "$(printf '\033')\[?25[lh]" "$work/typescript" | tail -n 1 | tr -d '\033')" = '[?25h' ] ||
+            fail "$name" "the cursor is away"
+    done
+}
+
+# A window of Qt under Xvfb, with a screen that is a file.
+in_window() {
+    local name="the picture is in a window of Qt 6" qt flags screen xvfb first second colours
+    if ! command -v Xvfb >/dev/null || ! pkg-config --exists Qt6Gui 2>/dev/null || ! command -v g++ >/dev/null ||
+        ! command -v python3 >/dev/null; then
+        echo "SKIP demo: $name: Xvfb, g++ or Qt 6 is missing (Debian packages xvfb, g++, qt6-base-dev)"
+        return
+    fi
+    mkdir "$work/screen-files"
+    Xvfb -displayfd 3 -screen 0 960x600x24 -nolisten tcp -fbdir "$work/screen-files" 3>"$work/display" \
+        >"$log" 2>&1 &
+    xvfb=$!
+    # shellcheck disable=SC2064 # now
+    trap "kill $xvfb 2>/dev/null; rm -rf '$work'" EXIT
+    if ! within "$(patient 30)" test -s "$work/display"; then
+        fail "$name" "Xvfb does not start"
+        return
+    fi
+    screen=$work/screen-files/Xvfb_screen0
+    export DISPLAY=:$(cat "$work/display") QT_QPA_PLATFORM=xcb
+    part='--only picture'
+    check "the demo in a window" 0 'from .NET to C++ with Qt' --window
+
+    # By hand, so that each picture stays until it was seen: four quarters, then another process, with other colours.
+    quarters "$work/first" '\377\0\0' '\0\377\0' '\0\0\377' '\377\377\377'
+    quarters "$work/second" '\0\377\377' '\377\0\377' '\377\377\0' '\100\200\300'
+    qt=$work/qt-viewer
+    flags=$(pkg-config --cflags --libs Qt6Gui)
+    # shellcheck disable=SC2086 # words
+    if ! g++ -O1 -std=c++17 -Wall -Wextra -Werror -fPIC -I "$root/include" -I "${built%/*}/layouts" -o "$qt" \
+        "$root/samples/qt/viewer/viewer.cpp" $flags >"$log" 2>&1; then
+        fail "$name" "it does not build"
+        return
+    fi
+    mkfifo "$work/words"
+    exec 4<>"$work/words"
+    "$built" draw posix:/demo-window "$work/first" <&4 >"$log" 2>&1 &
+    first=$!
+    within "$(patient 60)" test -e /dev/shm/demo-window
+    "$qt" /demo-window <&4 >>"$log" 2>&1 &
+    job=$!
+    shows() { # COLOURS...
+        colours=$("$root/eng/demo-screen.py" --window "$screen" 240 135 720 135 240 405 720 405 2>>"$log" |
+            tr '\n' ' ')
+        [ "$colours" = "$* " ]
+    }
+    if within "$(patient 60)" shows ff0000 00ff00 0000ff ffffff; then pass "$name"; else
+        fail "$name" "its colours are $colours"
+    fi
+    kill -KILL "$first"
+    wait "$first" 2>/dev/null
+    "$built" draw posix:/demo-window "$work/second" <&4 >>"$log" 2>&1 &
+    second=$!
+    name="the window shows what the process draws that took over"
+    if within "$(patient 60)" shows 00ffff ff00ff ffff00 4080c0; then pass "$name"; else
+        fail "$name" "its colours are $colours"
+    fi
+    exec 4>&-
+    kill -TERM "$second"
+    wait "$second" 2>/dev/null
+    rm -f /dev/shm/demo-window # the first one made it
+    kill -TERM "$job" 2>/dev/null
+    wait "$job" 2>/dev/null
+    kill "$xvfb"
+    wait "$xvfb" 2>/dev/null
+}
+
+# One picture of four colours, 64 x 36 pixels.
+quarters() { # FILE COLOUR COLOUR COLOUR COLOUR
+    local pair row
+    printf 'P6\n64 36\n255\n' >"$1"
+    for pair in "$2 $3" "$4 $5"; do
+        row=$(for colour in $pair; do for _ in 1 2 3 4 5 6 7 8; do printf %s "$colour$colour$colour$colour"; done; done)
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; do printf "$row" >>"$1"; done
+    done
+}
+
+if [ "$(uname)" = Linux ]; then
+    moving
+    in_window
+    part='--only copies'
 fi
 
 # Windows, as far as Wine goes: both processes are the self-contained program.

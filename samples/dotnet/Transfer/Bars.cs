@@ -1,3 +1,4 @@
+using System.Globalization;
 using Spectre.Console;
 
 namespace Transfer;
@@ -16,7 +17,7 @@ internal static class Bars
         Func<int, IProgressView, Task<Outcome>> transfer)
         => AnsiConsole.Progress()
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(),
-                new PercentageColumn(), new ElapsedTimeColumn())
+                new DownloadedColumn { Culture = CultureInfo.InvariantCulture }, new ElapsedTimeColumn())
             .StartAsync(async context =>
             {
                 List<Outcome> outcomes = [];

@@ -7,15 +7,20 @@ namespace Transfer;
 internal sealed record Choices(string File, NativeIpcKeyType[] Types, bool DotnetChild, bool CChild, bool Corrupt)
 {
     private const string Usage = """
-        Moves a file from one process to another through 64 KiB of shared memory, flow-controlled by two semaphores.
+        Moves a picture from one process to another through a topic (NativeIpc.Channels), through the death of the
+        process that draws. Then a file, through 64 KiB of shared memory, flow-controlled by two semaphores.
 
-        usage: demo.sh [--type TYPE]... [--child dotnet|c] [FILE]
+        usage: demo.sh [--only picture|copies] [--frames FILE] [--window] [--type TYPE]... [--child dotnet|c] [FILE]
 
-          FILE      the file to move; default: the largest library of this .NET installation
+          --only    the moving picture, or the copies; default: both
+          --frames  draws the pictures of a file, in the format PPM, as this makes them:
+                    ffmpeg -i FILM -vf scale=640:-2 -f image2pipe -c:v ppm FILE; default: a simulation
+          --window  shows them in a window of Qt 6; default: in the terminal
+          FILE      the file to copy; default: the largest library of this .NET installation
           --type    posix, systemv, systemv-N or windows; default: all that this machine supports
-          --child   the language of the second process; default: both, C when there is a compiler
+          --child   the language of the process that gets the copy; default: both, C when there is a compiler
 
-        Exit code: 0 all copies agree and nothing is left behind, 1 they don't, 2 wrong usage, 130 interrupted.
+        Exit code: 0 all went well and nothing is left behind, 1 it did not, 2 wrong usage, 130 interrupted.
         """;
 
     public static Choices Parse(string[] args)

@@ -3,10 +3,13 @@ using NativeIpc;
 
 namespace Transfer;
 
-/// <summary>Every key type with a child of every language, and the summary.</summary>
+/// <summary>The copies, and what the ending signals do.</summary>
 internal static class Demo
 {
-    public static async Task<int> RunAsync(Choices choices)
+    public static Task<int> RunAsync(Choices choices) => RunAsync(cancellation => RunAsync(choices, cancellation));
+
+    /// <summary>Runs something that the ending signals end in good order.</summary>
+    public static async Task<int> RunAsync(Func<CancellationToken, Task<int>> run)
     {
         using var interrupted = new CancellationTokenSource();
         List<PosixSignalRegistration> registrations = [];
@@ -23,7 +26,7 @@ internal static class Demo
                 }));
             }
 
-            return await RunAsync(choices, interrupted.Token);
+            return await run(interrupted.Token);
         }
         catch (OperationCanceledException)
         {
@@ -36,7 +39,8 @@ internal static class Demo
         }
     }
 
-    private static async Task<int> RunAsync(Choices choices, CancellationToken cancellation)
+    /// <summary>Every key type with a child of every language, and the summary.</summary>
+    public static async Task<int> RunAsync(Choices choices, CancellationToken cancellation)
     {
         long size = new FileInfo(choices.File).Length;
         Console.WriteLine($"{choices.File}, {size:N0} bytes, from process {Environment.ProcessId} "

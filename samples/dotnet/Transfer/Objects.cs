@@ -39,11 +39,10 @@ internal sealed class Objects : IDisposable
 
     public SystemSemaphore Filled { get; }
 
-    /// <summary>Three keys that nobody has: 29 characters at most (macOS), with a '%' and a space that the text form
-    /// and the child must get right.</summary>
+    /// <summary>Three keys that nobody has: 29 characters at most (macOS).</summary>
     public static (NativeIpcKey Segment, NativeIpcKey Free, NativeIpcKey Filled) NewKeys(NativeIpcKeyType type)
     {
-        string name = $"demo 100% {s_unique}-{++s_count}";
+        string name = $"demo-{s_unique}-{++s_count}";
         return (SharedMemory.PlatformSafeKeyUncut(name + "d", type),
             SystemSemaphore.PlatformSafeKeyUncut(name + "e", type),
             SystemSemaphore.PlatformSafeKeyUncut(name + "f", type));

@@ -23,6 +23,6 @@ internal sealed class LineView(string name, long size) : IProgressView
     {
         if (Stopwatch.GetElapsedTime(_last) < TimeSpan.FromSeconds(2)) return;
         _last = Stopwatch.GetTimestamp();
-        Console.WriteLine($"{name}: {(size > 0 ? Math.Min(100, 100 * bytes / size) : 0)} %");
+        Console.WriteLine($"{name}: {bytes:N0} of {size:N0} bytes");
     }
 }

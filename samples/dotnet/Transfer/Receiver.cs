@@ -42,7 +42,7 @@ internal static class Receiver
     }
 
     /// <summary>Standard input is a pipe from the parent that carries nothing; its end is the parent's end.</summary>
-    private static CancellationTokenSource WatchParent()
+    public static CancellationTokenSource WatchParent()
     {
         var ended = new CancellationTokenSource();
         if (Console.IsInputRedirected)
