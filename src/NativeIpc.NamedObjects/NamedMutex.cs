@@ -18,7 +18,9 @@ public sealed class NamedMutex : NamedWaitHandle
 {
     private readonly Mutex? _plain;
     private readonly MutexObject? _named;
-    private int _isDisposed;
+
+    /// <summary><see cref="_named"/> until this is disposed: one look for both.</summary>
+    private MutexObject? _usable;
 
     /// <summary>Makes a mutex without a name, which nobody owns.</summary>
     public NamedMutex()
@@ -88,7 +90,7 @@ public sealed class NamedMutex : NamedWaitHandle
     private NamedMutex((MutexObject? Named, Mutex? Plain) made)
         : base(made.Plain)
     {
-        _named = made.Named;
+        _named = _usable = made.Named;
         _plain = made.Plain;
     }
 
@@ -133,26 +135,25 @@ public sealed class NamedMutex : NamedWaitHandle
     /// <summary>Releases the mutex once.</summary>
     /// <exception cref="ApplicationException">The calling thread does not own it.</exception>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void ReleaseMutex()
     {
-        if (_plain is not null) ReleasePlain();
-        else Named.Release();
+        if (_usable is { } named) named.Release();
+        else if (_named is null) ReleasePlain();
+        else throw new ObjectDisposedException(GetType().FullName);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)] // as in NamedEvent
     private void ReleasePlain() => _plain!.ReleaseMutex();
 
-    private MutexObject Named
-    {
-        get
-        {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
-            return _named!;
-        }
-    }
+    private MutexObject Named => _usable ?? throw new ObjectDisposedException(GetType().FullName);
 
     /// <inheritdoc/>
-    public override bool WaitOne() => _named is null ? base.WaitOne() : Named.Wait(Timeout.InfiniteTimeSpan);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public override bool WaitOne() => (_usable is { } named && named.TryTake()) || WaitLong();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool WaitLong() => _named is null ? base.WaitOne() : Named.Wait(Timeout.InfiniteTimeSpan);
 
     private protected override bool Wait(TimeSpan timeout) => Named.Wait(timeout);
 
@@ -171,7 +172,7 @@ public sealed class NamedMutex : NamedWaitHandle
     {
         if (explicitDisposing)
         {
-            if (Interlocked.Exchange(ref _isDisposed, 1) == 0 && _named is not null) MutexTable.Release(_named);
+            if (Interlocked.Exchange(ref _usable, null) is { } named) MutexTable.Release(named);
             _plain?.Dispose();
         }
 
