@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 using System.Runtime.CompilerServices;
 
 namespace NativeIpc.Yardstick;
@@ -52,14 +53,20 @@ internal static class Harness
         return Median([.. Enumerable.Range(0, Quick ? 1 : 5).Select(_ => (double)Timed(body, 1))]);
     }
 
-    /// <summary>Until the JIT has settled: enough calls, then the time that its background compilation takes. Native
-    /// code has nothing to settle.</summary>
+    /// <summary>Until the JIT has settled: enough calls, and then until it has compiled nothing for 250 ms, as what is
+    /// called often is compiled again twice, each time 100 ms or more later. Native code has nothing to settle.
+    /// </summary>
     public static void WarmUp(Action<long> body)
     {
         for (int i = 0; i < (Quick ? 2 : 40); i++) body(1);
         if (!RuntimeFeature.IsDynamicCodeCompiled || Quick) return;
-        long end = Now() + 300_000_000;
-        while (Now() < end) body(16);
+        long begin = Now(), since = begin, compiled = JitInfo.GetCompiledMethodCount();
+        for (long now = begin; now - since < 250_000_000 && now - begin < 3_000_000_000; now = Now())
+        {
+            body(16);
+            if (compiled == (compiled = JitInfo.GetCompiledMethodCount())) continue;
+            since = Now();
+        }
     }
 
     private static long SizeOfBatch(Action<long> body)
