@@ -17,6 +17,9 @@
  *     nativeipc_ring_close_writer(&writer);
  *     nativeipc_channel_close(&ring);
  *
+ * A name is that of a POSIX segment, as above, or the text of a key of System V, "systemv:/path/of/key/file" (also
+ * "systemv-N:", with the project id N): nativeipc_channel_remove says who removes those.
+ *
  * Nothing to link. Close writers and readers before their channel: who comes after one that was not closed is told that
  * it was killed. After fork(2) a child has the role as well, until its last copy of the descriptor is closed: let it do
  * nothing with the channel but exec(2) or _exit(2). A writer and a reader are of one thread at a time each.
@@ -52,7 +55,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -73,6 +79,7 @@ enum {
     NATIVEIPC_CHANNEL_SLOT = 64   /* the same in a topic */
 };
 #define NATIVEIPC_CHANNEL_MAGIC UINT64_C(0x4E4148434350494E)
+#define NATIVEIPC_CHANNEL_MAKING_BYTE (INT64_C(1) << 62)
 #define NATIVEIPC_CHANNEL_WRITER_BYTE ((INT64_C(1) << 62) + 1)
 #define NATIVEIPC_CHANNEL_READER_BYTE ((INT64_C(1) << 62) + 2)
 
@@ -93,7 +100,8 @@ struct nativeipc_channel_header {
     uint64_t capacity; /* ring: bytes; topic: slots */
     uint64_t slot_size;
     uint64_t fingerprint;
-    uint8_t unused0[88];
+    uint64_t device, inode; /* System V: of the key file, on which the locks of roles are */
+    uint8_t unused0[72];
     uint64_t tail; /* topic: number of the latest message */
     uint32_t ended;
     uint8_t unused1[116];
@@ -126,7 +134,8 @@ typedef struct nativeipc_channel {
     uint8_t *data;
     size_t mapped;
     uint64_t capacity, slot_size;
-    int file;
+    int file;       /* -1: a key file that may not be opened, for reading only */
+    int project;    /* System V's id; 0: POSIX */
     int created;    /* whether this call made it */
     int can_write;
     int barriers;   /* whether barriers of sleepers reach this process */
@@ -287,9 +296,72 @@ static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *b
     }
 }
 
+/* ---- locks of the open file description, on bytes of the file ---- */
+
+static inline int nativeipc_channel_fcntl(const nativeipc_channel *channel, int command, int64_t at, short *type) {
+    struct flock range;
+    int had;
+    memset(&range, 0, sizeof range);
+    range.l_type = *type;
+    range.l_whence = SEEK_SET;
+    range.l_start = (off_t)(at + ((int64_t)channel->project << 32)); /* several ids may share a key file */
+    range.l_len = 1;
+    had = fcntl(channel->file, command, &range);
+    *type = range.l_type;
+    return had;
+}
+
+static inline void nativeipc_channel_unlock(const nativeipc_channel *channel, int64_t at) {
+    short type = F_UNLCK;
+    (void)nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, &type);
+}
+
+/* Locks a byte; EAGAIN when another one has it. */
+static inline int nativeipc_channel_lock(const nativeipc_channel *channel, int64_t at) {
+    short type = F_WRLCK;
+    if (channel->project == 0) return nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, &type);
+    /* A key file may be open for reading only, so that it can have shared locks alone: who has one and then sees no
+     * other has it for itself. Two that lock at once see each other and step back, each for another time. */
+    for (unsigned tries = 0, seed = (unsigned)nativeipc_channel_now() | 1;; tries++) {
+        type = F_WRLCK;
+        if (nativeipc_channel_fcntl(channel, F_OFD_GETLK, at, &type) != 0) return -1;
+        if (type == F_UNLCK) {
+            type = F_RDLCK;
+            if (nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, &type) != 0) return -1;
+            type = F_WRLCK;
+            if (nativeipc_channel_fcntl(channel, F_OFD_GETLK, at, &type) == 0 && type == F_UNLCK) return 0;
+            nativeipc_channel_unlock(channel, at);
+        }
+        if (tries == 6) return nativeipc_channel_fail(EAGAIN);
+        seed = seed * 1103515245 + 12345;
+        for (unsigned i = (seed >> 16) % (64u << tries); i > 0; i--) nativeipc_channel_pause();
+    }
+}
+
 /* ---- the segment ---- */
 
-static inline int nativeipc_channel_path(const char *name, char *path, size_t size) {
+/* The path of the file on which roles are locked; System V's project id, or 0. */
+static inline int nativeipc_channel_path(const char *name, char *path, size_t size, int *project) {
+    *project = 0;
+    if (strncmp(name, "systemv", 7) == 0) {
+        char *rest = (char *)name + 7;
+        size_t length = 0;
+        long id = *rest == ':' ? 81 : *rest == '-' && rest[1] > '0' && rest[1] <= '9' ? strtol(rest + 1, &rest, 10) : 0;
+        if (*rest++ != ':' || id < 1 || id > 255 || *rest == 0) return nativeipc_channel_fail(EINVAL);
+        for (; *rest != 0 && *rest != '?' && *rest != '#'; rest++) {
+            char digits[3] = {0, 0, 0};
+            if (length + 1 >= size) return nativeipc_channel_fail(ENAMETOOLONG);
+            if (*rest == '%' && (digits[0] = rest[1]) != 0 && (digits[1] = rest[2]) != 0) {
+                path[length++] = (char)strtol(digits, NULL, 16);
+                rest += 2;
+            } else {
+                path[length++] = *rest;
+            }
+        }
+        path[length] = 0;
+        *project = (int)id;
+        return strlen(path) == length ? 0 : nativeipc_channel_fail(EINVAL);
+    }
     while (*name == '/') name++;
     if (*name == 0 || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return nativeipc_channel_fail(EINVAL);
@@ -300,35 +372,94 @@ static inline int nativeipc_channel_path(const char *name, char *path, size_t si
 
 static inline void nativeipc_channel_close(nativeipc_channel *channel) {
     int kept = errno;
-    if (channel->header != NULL) munmap((void *)channel->header, channel->mapped);
+    if (channel->header != NULL && channel->project != 0) shmdt((void *)channel->header);
+    else if (channel->header != NULL) munmap((void *)channel->header, channel->mapped);
     if (channel->file >= 0) close(channel->file);
     channel->header = NULL;
     channel->file = -1;
     errno = kept;
 }
 
-/* Maps what is open, and checks each number once. */
-static inline int nativeipc_channel_take(nativeipc_channel *channel, int kind) {
+/* Maps a POSIX file that is open. */
+static inline int nativeipc_channel_map(nativeipc_channel *channel) {
     struct stat status;
     void *mapped;
-    uint64_t room, capacity, slot;
     if (fstat(channel->file, &status) != 0) return -1;
     if (!S_ISREG(status.st_mode) || status.st_size < NATIVEIPC_CHANNEL_HEADER)
         return nativeipc_channel_fail(S_ISREG(status.st_mode) && status.st_size == 0 ? EAGAIN : EMEDIUMTYPE);
     if (status.st_uid != geteuid() && status.st_uid != 0) return nativeipc_channel_fail(EPERM);
-    channel->mapped = (size_t)status.st_size;
-    mapped = mmap(NULL, channel->mapped, channel->can_write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+    mapped = mmap(NULL, (size_t)status.st_size, channel->can_write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
         channel->file, 0);
     if (mapped == MAP_FAILED) return -1;
+    channel->mapped = (size_t)status.st_size;
     channel->header = (struct nativeipc_channel_header *)mapped;
-    channel->data = (uint8_t *)mapped + NATIVEIPC_CHANNEL_HEADER;
+    return 0;
+}
+
+/* ftok(3) of the key file that is open, or else has the path; it takes the file's lock (flock(2)), under which segments
+ * are made and removed, until nativeipc_channel_attach. EAGAIN while another one has that, or the path. */
+static inline int nativeipc_channel_ftok(const nativeipc_channel *channel, const char *path, struct stat *status,
+    key_t *key) {
+    if (channel->file >= 0) {
+        struct stat now;
+        if (flock(channel->file, LOCK_EX | LOCK_NB) != 0 && errno != ENOLCK && errno != EOPNOTSUPP) return -1;
+        if (fstat(channel->file, status) != 0) return -1;
+        if (stat(path, &now) != 0 || now.st_ino != status->st_ino || now.st_dev != status->st_dev)
+            return nativeipc_channel_fail(EAGAIN);
+    } else if (stat(path, status) != 0) {
+        return -1;
+    }
+    if (!S_ISREG(status->st_mode) && !S_ISDIR(status->st_mode)) return nativeipc_channel_fail(EMEDIUMTYPE);
+    if (status->st_uid != geteuid() && status->st_uid != 0) return nativeipc_channel_fail(EPERM);
+    *key = (key_t)(((uint32_t)channel->project << 24) | ((uint32_t)(status->st_dev & 0xff) << 16) |
+        ((uint32_t)status->st_ino & 0xffff));
+    return 0;
+}
+
+/* Attaches a segment of System V. */
+static inline int nativeipc_channel_attach(nativeipc_channel *channel, int id) {
+    struct shmid_ds about;
+    void *mapped;
+    if (id < 0 || shmctl(id, IPC_STAT, &about) != 0) return -1;
+    if ((about.shm_perm.uid != geteuid() && about.shm_perm.uid != 0) ||
+        (about.shm_perm.cuid != geteuid() && about.shm_perm.cuid != 0))
+        return nativeipc_channel_fail(EPERM);
+    if (about.shm_segsz < NATIVEIPC_CHANNEL_HEADER) return nativeipc_channel_fail(EMEDIUMTYPE);
+    mapped = shmat(id, NULL, channel->can_write ? 0 : SHM_RDONLY);
+    if (mapped == (void *)-1) return -1;
+    channel->mapped = (size_t)about.shm_segsz;
+    channel->header = (struct nativeipc_channel_header *)mapped;
+    if (channel->file >= 0) flock(channel->file, LOCK_UN);
+    return 0;
+}
+
+static inline uint64_t nativeipc_channel_device(const struct stat *status) {
+    uint64_t device = (uint64_t)status->st_dev; /* major(3) and minor(3), which are macros */
+    uint64_t high = ((device >> 8) & 0xfff) | ((device >> 32) & 0xfffff000);
+    return high << 32 | (device & 0xff) | ((device >> 12) & 0xffffff00);
+}
+
+/* Maps what is open, and checks each number once. */
+static inline int nativeipc_channel_take(nativeipc_channel *channel, const char *path, int kind) {
+    struct stat status;
+    uint64_t room, capacity, slot;
+    key_t key;
+    if ((channel->project == 0 ? nativeipc_channel_map(channel)
+                               : nativeipc_channel_ftok(channel, path, &status, &key) != 0 ||
+                    nativeipc_channel_attach(channel, shmget(key, 0, 0)) != 0) != 0)
+        return -1;
+    channel->data = (uint8_t *)channel->header + NATIVEIPC_CHANNEL_HEADER;
     if (__atomic_load_n(&channel->header->magic, __ATOMIC_ACQUIRE) == 0) return nativeipc_channel_fail(EAGAIN);
     if (channel->header->magic != NATIVEIPC_CHANNEL_MAGIC || channel->header->version != NATIVEIPC_CHANNEL_VERSION ||
         channel->header->kind != kind || channel->header->header_size != NATIVEIPC_CHANNEL_HEADER)
         return nativeipc_channel_fail(EMEDIUMTYPE);
+    /* Two key files can have one key of System V: then roles would be locked twice */
+    if (channel->project != 0 && (channel->header->inode != (uint64_t)status.st_ino ||
+                                     channel->header->device != nativeipc_channel_device(&status)))
+        return nativeipc_channel_fail(EMEDIUMTYPE);
     capacity = __atomic_load_n(&channel->header->capacity, __ATOMIC_RELAXED);
     slot = __atomic_load_n(&channel->header->slot_size, __ATOMIC_RELAXED);
-    room = (uint64_t)status.st_size - NATIVEIPC_CHANNEL_HEADER;
+    room = (uint64_t)channel->mapped - NATIVEIPC_CHANNEL_HEADER;
     if ((capacity & (capacity - 1)) != 0) return nativeipc_channel_fail(EBADMSG);
     if (kind == NATIVEIPC_CHANNEL_RING
             ? capacity < 4096 || capacity > UINT64_C(1) << 40 || slot != 0 || capacity > room
@@ -342,17 +473,21 @@ static inline int nativeipc_channel_take(nativeipc_channel *channel, int kind) {
 }
 
 static inline int nativeipc_channel_open(nativeipc_channel *channel, const char *name, int kind, int is_reader) {
-    char path[300];
+    char path[PATH_MAX];
+    int project;
     memset(channel, 0, sizeof *channel);
     channel->file = -1;
-    if (nativeipc_channel_path(name, path, sizeof path) != 0) return -1;
+    if (nativeipc_channel_path(name, path, sizeof path, &project) != 0) return -1;
     for (int tries = 0;; tries++) {
         struct timespec pause = {0, 1000000};
+        channel->project = project;
         channel->can_write = !is_reader;
-        channel->file = open(path, (is_reader ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW |
-            O_NONBLOCK /* a stranger's pipe of this name must not hold this up */);
-        if (channel->file < 0) return -1;
-        if (nativeipc_channel_take(channel, kind) == 0) return 0;
+        /* Who may write a segment of System V may read its key file, and not more; a link may lead to that. A
+         * stranger's pipe of the name must not hold this up. */
+        channel->file = open(path, O_CLOEXEC | O_NONBLOCK |
+            (project != 0 ? O_RDONLY : (is_reader ? O_RDONLY : O_RDWR) | O_NOFOLLOW));
+        if (channel->file < 0 && (project == 0 || !is_reader || errno != EACCES)) return -1;
+        if (nativeipc_channel_take(channel, path, kind) == 0) return 0;
         nativeipc_channel_close(channel);
         if (errno != EAGAIN || tries == 1000) return -1;
         nanosleep(&pause, NULL); /* somebody makes it */
@@ -385,15 +520,82 @@ static inline int nativeipc_channel_make(const char *path, int kind, uint64_t ca
     return number == 0 ? 0 : nativeipc_channel_fail(number);
 }
 
+/* Opens or makes a key file. */
+static inline int nativeipc_channel_key_file(const char *path, int mode, int *made) {
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *made = 0;
+    if (file >= 0 || errno != ENOENT) return file;
+    file = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0) return errno == EEXIST ? nativeipc_channel_fail(EAGAIN) : -1;
+    *made = 1;
+    /* Who may write the segment may read it */
+    (void)fchmod(file, (mode_t)(0600 | ((mode & 020) != 0 ? 040 : 0) | ((mode & 02) != 0 ? 04 : 0)));
+    return file;
+}
+
+/* One try to make a segment of System V, or to finish one that is half made; EAGAIN: again, EEXIST: it is there. The
+ * channel is only attached then, for the segment to stay. */
+static inline int nativeipc_channel_make_attached(nativeipc_channel *channel, const char *path, int kind,
+    uint64_t capacity, uint64_t slot, int mode, int may_exist) {
+    size_t size = (size_t)(NATIVEIPC_CHANNEL_HEADER + capacity * (slot != 0 ? slot : 1));
+    struct nativeipc_channel_header *header;
+    struct stat status;
+    int made, id, number = 0;
+    key_t key;
+    channel->can_write = 1;
+    channel->file = nativeipc_channel_key_file(path, mode, &made);
+    if (channel->file < 0 || nativeipc_channel_ftok(channel, path, &status, &key) != 0) return -1;
+    /* The mark of a file that several segments may use, so that the last of NativeIpc's does not take it along */
+    if (!made && S_ISREG(status.st_mode) && status.st_size == 0 && shmget(key, 0, 0) < 0 && errno == ENOENT)
+        (void)fchmod(channel->file, (status.st_mode & 07777) | 0100);
+    id = shmget(key, size, IPC_CREAT | IPC_EXCL | mode);
+    if (id < 0 && errno != EEXIST && made) number = errno, unlink(path), errno = number;
+    if (id < 0 && (errno != EEXIST || !may_exist)) return -1;
+    if (id < 0 && (id = shmget(key, size, 0)) < 0) return nativeipc_channel_fail(EEXIST); /* it is smaller */
+    if (nativeipc_channel_attach(channel, id) != 0) return -1;
+    header = channel->header;
+    if (nativeipc_channel_lock(channel, NATIVEIPC_CHANNEL_MAKING_BYTE) != 0) return -1;
+    if (__atomic_load_n(&header->magic, __ATOMIC_ACQUIRE) == 0) {
+        header->version = NATIVEIPC_CHANNEL_VERSION;
+        header->kind = (uint16_t)kind;
+        header->header_size = NATIVEIPC_CHANNEL_HEADER;
+        header->capacity = capacity;
+        header->slot_size = slot;
+        header->device = nativeipc_channel_device(&status);
+        header->inode = (uint64_t)status.st_ino;
+        __atomic_store_n(&header->magic, NATIVEIPC_CHANNEL_MAGIC, __ATOMIC_RELEASE);
+    } else {
+        number = EEXIST;
+    }
+    nativeipc_channel_unlock(channel, NATIVEIPC_CHANNEL_MAKING_BYTE);
+    return number == 0 ? 0 : nativeipc_channel_fail(number);
+}
+
+static inline int nativeipc_channel_make_system_v(const char *path, int project, int kind, uint64_t capacity,
+    uint64_t slot, int mode, int may_exist, nativeipc_channel *attached) {
+    for (int tries = 0;; tries++) {
+        struct timespec pause = {0, 1000000};
+        memset(attached, 0, sizeof *attached);
+        attached->project = project;
+        if (nativeipc_channel_make_attached(attached, path, kind, capacity, slot, mode, may_exist) == 0) return 0;
+        nativeipc_channel_close(attached);
+        if (errno != EAGAIN || tries == 1000) return -1;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static inline int nativeipc_channel_create(nativeipc_channel *channel, const char *name, int kind, uint64_t capacity,
     uint64_t slot, int mode, int may_exist) {
-    char path[300];
+    char path[PATH_MAX];
+    int project;
     channel->file = -1;
     channel->header = NULL;
     if ((mode & ~0777) != 0) return nativeipc_channel_fail(EINVAL);
-    if (nativeipc_channel_path(name, path, sizeof path) != 0) return -1;
+    if (nativeipc_channel_path(name, path, sizeof path, &project) != 0) return -1;
     for (int tries = 0; tries < 100; tries++) {
-        if (may_exist) {
+        nativeipc_channel made;
+        int had;
+        if (may_exist && project == 0) {
             if (nativeipc_channel_open(channel, name, kind, 0) == 0) {
                 if (channel->capacity >= capacity && channel->slot_size >= slot) return 0;
                 nativeipc_channel_close(channel);
@@ -401,20 +603,54 @@ static inline int nativeipc_channel_create(nativeipc_channel *channel, const cha
             }
             if (errno != ENOENT) return -1;
         }
-        if (nativeipc_channel_make(path, kind, capacity, slot, mode) == 0) {
-            if (nativeipc_channel_open(channel, name, kind, 0) != 0) return -1;
-            channel->created = 1;
-            return 0;
+        memset(&made, 0, sizeof made);
+        made.file = -1;
+        if (project == 0) had = nativeipc_channel_make(path, kind, capacity, slot, mode);
+        else had = nativeipc_channel_make_system_v(path, project, kind, capacity, slot, mode, may_exist, &made);
+        if (had == 0 || (project != 0 && may_exist && errno == EEXIST)) {
+            int opened = nativeipc_channel_open(channel, name, kind, 0);
+            nativeipc_channel_close(&made);
+            if (opened != 0 && had != 0 && errno == ENOENT) continue; /* it has gone meanwhile */
+            if (opened != 0) return -1;
+            channel->created = had == 0;
+            if (channel->capacity >= capacity && channel->slot_size >= slot) return 0;
+            nativeipc_channel_close(channel);
+            return nativeipc_channel_fail(EMEDIUMTYPE);
         }
         if (errno != EEXIST || !may_exist) return -1;
     }
     return -1;
 }
 
-/* Removes the name of a channel; whoever has it open keeps it. */
+/* Removes the name of a channel; whoever has it open keeps it. Of System V: the segment, and its key file if that is
+ * empty and not marked (u+x). One that C has made stays until this, or until a process of NativeIpc is the last to
+ * detach from it. */
 static inline int nativeipc_channel_remove(const char *name) {
-    char path[300];
-    return nativeipc_channel_path(name, path, sizeof path) != 0 ? -1 : unlink(path);
+    char path[PATH_MAX];
+    nativeipc_channel channel;
+    struct stat status;
+    key_t key;
+    int had;
+    memset(&channel, 0, sizeof channel);
+    if (nativeipc_channel_path(name, path, sizeof path, &channel.project) != 0) return -1;
+    if (channel.project == 0) return unlink(path);
+    for (int tries = 0; tries < 1000; tries++) {
+        struct timespec pause = {0, 1000000};
+        channel.file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (channel.file < 0) return -1;
+        if (nativeipc_channel_ftok(&channel, path, &status, &key) == 0) {
+            int id = shmget(key, 0, 0);
+            had = id < 0 ? -1 : shmctl(id, IPC_RMID, NULL);
+            if (had == 0 && S_ISREG(status.st_mode) && status.st_size == 0 && (status.st_mode & 0100) == 0)
+                had = unlink(path);
+            nativeipc_channel_close(&channel);
+            return had;
+        }
+        nativeipc_channel_close(&channel);
+        if (errno != EAGAIN) return -1;
+        nanosleep(&pause, NULL);
+    }
+    return nativeipc_channel_fail(EAGAIN);
 }
 
 static inline uint64_t nativeipc_channel_power(uint64_t number, uint64_t least) {
@@ -423,16 +659,6 @@ static inline uint64_t nativeipc_channel_power(uint64_t number, uint64_t least) 
 }
 
 /* ---- roles ---- */
-
-static inline int nativeipc_channel_lock(int file, int64_t at, short type) {
-    struct flock range;
-    memset(&range, 0, sizeof range);
-    range.l_type = type;
-    range.l_whence = SEEK_SET;
-    range.l_start = (off_t)at;
-    range.l_len = 1;
-    return fcntl(file, F_OFD_SETLK, &range);
-}
 
 static inline int nativeipc_channel_take_role(nativeipc_channel *channel, int role, int milliseconds, int *took_over) {
     struct nativeipc_channel_note *note = role == 1 ? &channel->header->writer_note : &channel->header->reader_note;
@@ -446,7 +672,7 @@ static inline int nativeipc_channel_take_role(nativeipc_channel *channel, int ro
         /* Two threads with this channel share its file description, so the kernel would let both. */
         if ((__atomic_fetch_or(&channel->role_taken, role, __ATOMIC_SEQ_CST) & role) == 0) {
             int number;
-            if (nativeipc_channel_lock(channel->file, at, F_WRLCK) == 0) break;
+            if (nativeipc_channel_lock(channel, at) == 0) break;
             number = errno;
             __atomic_fetch_and(&channel->role_taken, ~role, __ATOMIC_SEQ_CST);
             if (number != EAGAIN && number != EACCES) return nativeipc_channel_fail(number);
@@ -477,8 +703,7 @@ static inline int nativeipc_channel_take_role(nativeipc_channel *channel, int ro
 static inline void nativeipc_channel_give_up_role(nativeipc_channel *channel, int role) {
     struct nativeipc_channel_note *note = role == 1 ? &channel->header->writer_note : &channel->header->reader_note;
     __atomic_store_n(&note->is_held, 0, __ATOMIC_RELEASE);
-    (void)nativeipc_channel_lock(channel->file,
-        role == 1 ? NATIVEIPC_CHANNEL_WRITER_BYTE : NATIVEIPC_CHANNEL_READER_BYTE, F_UNLCK);
+    nativeipc_channel_unlock(channel, role == 1 ? NATIVEIPC_CHANNEL_WRITER_BYTE : NATIVEIPC_CHANNEL_READER_BYTE);
     __atomic_fetch_and(&channel->role_taken, ~role, __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&note->turn, 1, __ATOMIC_SEQ_CST);
     nativeipc_channel_wake(&note->turn, INT_MAX);

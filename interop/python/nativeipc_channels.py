@@ -15,6 +15,9 @@ module meet in the same one under the same name; docs/layouts.md of NativeIpc sa
             print(bytes(message))
             reader.release()
 
+A name is that of a POSIX segment, as above, or the text of a key of System V: "systemv:/path/of/key/file" (also
+"systemv-N:", with the project id N).
+
 On x64 only: an aligned word that Python stores there is seen whole, and behind what was stored before, which is all
 that one writer and one reader need. Other processors need instructions that Python has not: there the import raises
 ImportError.
@@ -33,11 +36,14 @@ import fcntl
 import mmap
 import os
 import platform
+import random
 import stat
 import struct
 import sys
 import threading
 import time
+import urllib.parse
+import weakref
 
 __all__ = ["Ring", "Topic"]
 
@@ -60,11 +66,14 @@ _TAIL, _HEAD = 128 // 8, 256 // 8
 _ENDED, _READER_BELL, _WRITER_BELL = 136 // 4, 384 // 4, 512 // 4
 _NOTES = {_WRITER: 640, _READER: 768}
 _MANY = 2**31 - 1
-_F_OFD_SETLK = 37
+_F_OFD_GETLK, _F_OFD_SETLK = 36, 37
+_IPC_CREAT, _IPC_EXCL, _IPC_RMID, _SHM_RDONLY = 0o1000, 0o2000, 0, 0o10000
 _SYS_FUTEX, _SYS_MEMBARRIER = 202, 324
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYSCALL = _LIBC.syscall
 _SYSCALL.restype = ctypes.c_long
+_LIBC.shmat.restype = ctypes.c_void_p
+_LIBC.shmdt.argtypes = [ctypes.c_void_p]
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _ENDS_OF_SLEEP = (errno.EAGAIN, errno.ETIMEDOUT, errno.EINTR)
 _MASK = 2**64 - 1
@@ -114,10 +123,18 @@ def _membarrier(command):
 
 
 def _path(name):
+    """The path of the file on which roles are locked, and System V's project id, or 0."""
+    kind, colon, key = name.partition(":")
+    if colon and (kind == "systemv" or kind.startswith("systemv-")):
+        project = int(kind[8:] or 81)
+        path = os.fsdecode(urllib.parse.unquote_to_bytes(key.partition("#")[0].partition("?")[0]))
+        if not 1 <= project <= 255 or not path or "\0" in path:
+            raise ValueError(f"{name!r} cannot be the key of a channel.")
+        return path, project
     name = name.lstrip("/")
     if not name or "/" in name or "\0" in name or name in (".", ".."):
         raise ValueError(f"{name!r} cannot be the name of a channel.")
-    return _FOLDER + name
+    return _FOLDER + name, 0
 
 
 def _power_of_two(number, least):
@@ -141,12 +158,187 @@ def _make(path, kind, capacity, slot, mode):
         os.close(file)
 
 
+def _retry(action):
+    """Calls it again while it raises EAGAIN, for a second: somebody makes the channel, or removes it."""
+    for tries in range(1001):
+        try:
+            return action()
+        except OSError as failure:
+            if failure.errno != errno.EAGAIN or tries == 1000:
+                raise
+        time.sleep(0.001)
+
+
+def _ftok(file, path, project):
+    """The System V key of a key file that is open, or else has the path, and its status. Takes the file's lock, under
+    which segments are made and removed."""
+    if file >= 0:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as failure:
+            if failure.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise
+        status = os.fstat(file)
+        try:
+            now = os.stat(path)
+        except FileNotFoundError:
+            _fail(errno.EAGAIN)
+        if (now.st_dev, now.st_ino) != (status.st_dev, status.st_ino):
+            _fail(errno.EAGAIN)
+    else:
+        status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        _fail(errno.EMEDIUMTYPE)
+    if status.st_uid not in (os.geteuid(), 0):
+        _fail(errno.EPERM, "The key file is another user's, and may be planted.")
+    return ctypes.c_int(project << 24 | (status.st_dev & 0xFF) << 16 | status.st_ino & 0xFFFF), status
+
+
+def _shmget(key, size, flags):
+    found = _LIBC.shmget(key, ctypes.c_size_t(size), flags)
+    if found < 0:
+        _fail(ctypes.get_errno())
+    return found
+
+
+class _ShmStatus(ctypes.Structure):
+    """struct shmid_ds of x64, as far as it counts."""
+
+    _fields_ = [("key", ctypes.c_int), ("uid", ctypes.c_uint), ("gid", ctypes.c_uint), ("cuid", ctypes.c_uint),
+                ("cgid", ctypes.c_uint), ("mode", ctypes.c_uint), ("more", ctypes.c_ulong * 3),
+                ("size", ctypes.c_size_t), ("rest", ctypes.c_ulong * 16)]
+
+
+def _attach(found, can_write):
+    """The bytes of a segment of System V. It is detached when nobody has any of them any more."""
+    about = _ShmStatus()
+    if _LIBC.shmctl(found, 2, ctypes.byref(about)) != 0:
+        _fail(ctypes.get_errno())
+    if about.uid not in (os.geteuid(), 0) or about.cuid not in (os.geteuid(), 0):
+        _fail(errno.EPERM, "The segment is another user's, and may be planted.")
+    if about.size < _HEADER:
+        _fail(errno.EMEDIUMTYPE)
+    address = _LIBC.shmat(found, None, 0 if can_write else _SHM_RDONLY)
+    if address in (None, 2**64 - 1):
+        _fail(ctypes.get_errno())
+    segment = type("_Segment", (ctypes.c_char * about.size,), {}).from_address(address)
+    weakref.finalize(segment, _LIBC.shmdt, address).atexit = False
+    return segment, about.size
+
+
+def _open_key_file(path, mode):
+    """A descriptor of a key file, and whether this call made it."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), False
+    except FileNotFoundError:
+        pass
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        _fail(errno.EAGAIN)
+    os.fchmod(file, 0o600 | (0o40 if mode & 0o20 else 0) | (0o4 if mode & 0o2 else 0))  # who may write may read it
+    return file, True
+
+
+def _make_system_v(path, project, kind, capacity, slot, mode, may_exist):
+    """Makes a segment of System V, or finishes one that is half made; what keeps it attached. FileExistsError: it is
+    there."""
+    size = _HEADER + capacity * (slot or 1)
+    file, made = _open_key_file(path, mode)
+    try:
+        key, status = _ftok(file, path, project)
+        if not made and stat.S_ISREG(status.st_mode) and status.st_size == 0:
+            try:
+                _shmget(key, 0, 0)
+            except FileNotFoundError:
+                try:
+                    # The mark of a file that several segments may use
+                    os.fchmod(file, stat.S_IMODE(status.st_mode) | 0o100)
+                except OSError:
+                    pass
+        try:
+            found = _shmget(key, size, _IPC_CREAT | _IPC_EXCL | mode)
+        except FileExistsError:
+            if not may_exist:
+                raise
+            try:
+                found = _shmget(key, size, 0)
+            except OSError:
+                _fail(errno.EEXIST)  # it is smaller
+        except OSError:
+            if made:
+                os.unlink(path)
+            raise
+        segment, _ = _attach(found, True)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        if not _try_lock(file, project, _MAKING):
+            _fail(errno.EAGAIN)
+        try:
+            with memoryview(segment).cast("B").cast("Q") as words:
+                if words[0] != 0:
+                    _fail(errno.EEXIST)
+                device = os.major(status.st_dev) << 32 | os.minor(status.st_dev)
+                struct.pack_into("=HHIQQQQQ", segment, 8, _VERSION, kind, _HEADER, capacity, slot, 0, device,
+                                 status.st_ino)
+                words[0] = _MAGIC
+        finally:
+            _unlock(file, project, _MAKING)
+        return segment
+    finally:
+        os.close(file)
+
+
+def _remove_system_v(path, project):
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        key, status = _ftok(file, path, project)
+        if _LIBC.shmctl(_shmget(key, 0, 0), _IPC_RMID, None) != 0:
+            _fail(ctypes.get_errno())
+        if stat.S_ISREG(status.st_mode) and status.st_size == 0 and not status.st_mode & 0o100:
+            os.unlink(path)
+    finally:
+        os.close(file)
+
+
+def _lock(file, command, project, at, kind):
+    """fcntl(2) for a lock of the open file description; the kind of lock that the kernel says."""
+    range_ = struct.pack("hhqqi4x", kind, os.SEEK_SET, at + (project << 32), 1, 0)
+    return struct.unpack_from("h", fcntl.fcntl(file, command, range_))[0]
+
+
+def _unlock(file, project, at):
+    _lock(file, _F_OFD_SETLK, project, at, fcntl.F_UNLCK)
+
+
+def _try_lock(file, project, at):
+    """Locks a byte; false when another one has it."""
+    try:
+        if project == 0:
+            _lock(file, _F_OFD_SETLK, project, at, fcntl.F_WRLCK)
+            return True
+        # A key file may be open for reading only, so that it can have shared locks alone: who has one and then sees no
+        # other has it for itself. Two that lock at once see each other and step back.
+        for tries in range(7):
+            if _lock(file, _F_OFD_GETLK, project, at, fcntl.F_WRLCK) == fcntl.F_UNLCK:
+                _lock(file, _F_OFD_SETLK, project, at, fcntl.F_RDLCK)
+                if _lock(file, _F_OFD_GETLK, project, at, fcntl.F_WRLCK) == fcntl.F_UNLCK:
+                    return True
+                _unlock(file, project, at)
+            for _ in range(random.randrange(8 << tries)):
+                pass
+    except OSError as failure:
+        if failure.errno not in _BUSY:
+            raise
+    return False
+
+
 class _Channel:
     _kind = 0
 
-    def __init__(self, file, created, can_write):
+    def __init__(self, file, created, can_write, path, project):
         self._file = file
         self._map = None
+        self._path, self._project = path, project
         self._views = []
         self._claims = {_WRITER: threading.Lock(), _READER: threading.Lock()}
         try:
@@ -158,23 +350,18 @@ class _Channel:
             raise
 
     def _check(self):
-        status = os.fstat(self._file)
-        if not stat.S_ISREG(status.st_mode) or status.st_size < _HEADER:
-            _fail(errno.EAGAIN if stat.S_ISREG(status.st_mode) and status.st_size == 0 else errno.EMEDIUMTYPE)
-        if status.st_uid not in (os.geteuid(), 0):
-            _fail(errno.EPERM, "The channel is another user's, and may be planted.")
-        access = mmap.PROT_READ | (mmap.PROT_WRITE if self._can_write else 0)
-        self._map = mmap.mmap(self._file, status.st_size, mmap.MAP_SHARED, access)
-        self._bytes = memoryview(self._map)
-        whole = self._bytes[: status.st_size // 8 * 8]
+        size = self._attach() if self._project else self._map_file()
+        whole = self._bytes[: size // 8 * 8]
         self._long, self._word = whole.cast("Q"), whole.cast("I")  # plain moves of aligned words
         self._views = [self._long, self._word, whole, self._bytes]
-        magic, version, kind, header, capacity, slot = struct.unpack_from("=QHHIQQ", self._map, 0)
+        magic, version, kind, header, capacity, slot, _, *key_file = struct.unpack_from("=QHHIQQQQQ", self._map, 0)
         if magic == 0:
             _fail(errno.EAGAIN)
         if (magic, version, kind, header) != (_MAGIC, _VERSION, self._kind, _HEADER):
             _fail(errno.EMEDIUMTYPE, "What has the name is no such channel, or one of another version.")
-        room = status.st_size - _HEADER
+        if self._project and key_file != self._key_file:
+            _fail(errno.EMEDIUMTYPE, "The channel was made under another key file of the same System V key.")
+        room = size - _HEADER
         if self._kind == _RING:
             fits = 4096 <= capacity <= 1 << 40 and slot == 0 and capacity <= room
         else:
@@ -189,59 +376,103 @@ class _Channel:
         else:
             self._address = None
 
+    def _map_file(self):
+        status = os.fstat(self._file)
+        if not stat.S_ISREG(status.st_mode) or status.st_size < _HEADER:
+            _fail(errno.EAGAIN if stat.S_ISREG(status.st_mode) and status.st_size == 0 else errno.EMEDIUMTYPE)
+        if status.st_uid not in (os.geteuid(), 0):
+            _fail(errno.EPERM, "The channel is another user's, and may be planted.")
+        access = mmap.PROT_READ | (mmap.PROT_WRITE if self._can_write else 0)
+        self._map = mmap.mmap(self._file, status.st_size, mmap.MAP_SHARED, access)
+        self._bytes = memoryview(self._map)
+        return status.st_size
+
+    def _attach(self):
+        key, status = _ftok(self._file, self._path, self._project)
+        self._key_file = [os.major(status.st_dev) << 32 | os.minor(status.st_dev), status.st_ino]
+        self._map, size = _attach(_shmget(key, 0, 0), self._can_write)
+        self._bytes = memoryview(self._map).cast("B")
+        if not self._can_write:
+            self._bytes = self._bytes.toreadonly()
+        if self._file >= 0:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        return size
+
     @classmethod
     def _open(cls, name, can_write=True):
-        path = _path(name)
-        for tries in range(1001):
-            file = os.open(path, (os.O_RDWR if can_write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW
-                           | os.O_NONBLOCK)  # a stranger's pipe of this name must not hold this up
-            try:
-                return cls(file, False, can_write)
-            except OSError as failure:
-                if failure.errno != errno.EAGAIN or tries == 1000:
-                    raise
-            time.sleep(0.001)  # somebody makes it
+        path, project = _path(name)
+        return _retry(lambda: cls._open_once(path, project, can_write))
+
+    @classmethod
+    def _open_once(cls, path, project, can_write):
+        # Who may write a segment of System V may read its key file, and not more; a link may lead to that. A stranger's
+        # pipe of the name must not hold this up.
+        flags = os.O_RDONLY if project else os.O_NOFOLLOW | (os.O_RDWR if can_write else os.O_RDONLY)
+        try:
+            file = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
+        except PermissionError:
+            if not project or can_write:
+                raise
+            file = -1
+        return cls(file, False, can_write, path, project)
 
     @classmethod
     def _create(cls, name, capacity, slot, mode, may_exist):
-        path = _path(name)
+        path, project = _path(name)
         while True:
-            if may_exist:
+            if may_exist and not project:
                 try:
-                    channel = cls._open(name)
+                    return cls._large(cls._open(name), capacity, slot)
                 except FileNotFoundError:
                     pass
-                else:
-                    if channel._capacity >= capacity and channel._slot >= slot:
-                        return channel
-                    channel.close()
-                    _fail(errno.EMEDIUMTYPE, "The channel that exists is smaller.")
+            made = None
             try:
-                _make(path, cls._kind, capacity, slot, mode)
+                if project:
+                    made = _retry(lambda: _make_system_v(path, project, cls._kind, capacity, slot, mode, may_exist))
+                else:
+                    _make(path, cls._kind, capacity, slot, mode)
             except FileExistsError:
                 if not may_exist:
                     raise
-                continue
+                if not project:
+                    continue
+                try:
+                    return cls._large(cls._open(name), capacity, slot)
+                except FileNotFoundError:
+                    continue  # it has gone meanwhile
             channel = cls._open(name)
+            del made
             channel.created = True
             return channel
 
     @staticmethod
+    def _large(channel, capacity, slot):
+        if channel._capacity >= capacity and channel._slot >= slot:
+            return channel
+        channel.close()
+        _fail(errno.EMEDIUMTYPE, "The channel that exists is smaller.")
+
+    @staticmethod
     def remove(name):
-        """Removes the name; whoever has the channel open keeps it."""
-        os.unlink(_path(name))
+        """Removes the name; whoever has the channel open keeps it. Of System V: the segment, and its key file if that
+        is empty and not marked (u+x)."""
+        path, project = _path(name)
+        if project:
+            _retry(lambda: _remove_system_v(path, project))
+        else:
+            os.unlink(path)
 
     def close(self):
         """Closes the channel. Messages that are read in place must have been released."""
         for view in self._views:
             view.release()
         self._views = []
-        if self._map is not None:
+        if self._map is not None and not self._project:
             try:
                 self._map.close()
             except BufferError:
                 pass  # somebody still has a message; the memory goes with it
-            self._map = None
+        self._map = None
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -251,16 +482,6 @@ class _Channel:
 
     def __exit__(self, *_):
         self.close()
-
-    def _try_lock(self, at, kind):
-        range_ = struct.pack("hhqqi4x", kind, os.SEEK_SET, at, 1, 0)
-        try:
-            fcntl.fcntl(self._file, _F_OFD_SETLK, range_)
-        except OSError as failure:
-            if failure.errno not in _BUSY:
-                raise
-            return False
-        return True
 
     def _take_role(self, role, timeout):
         """Takes a role; whether the last holder was killed."""
@@ -274,7 +495,7 @@ class _Channel:
             if claim.acquire(blocking=False):
                 taken = False
                 try:
-                    taken = self._try_lock(role, fcntl.F_WRLCK)
+                    taken = _try_lock(self._file, self._project, role)
                 finally:
                     if not taken:
                         claim.release()
@@ -294,7 +515,7 @@ class _Channel:
     def _give_up_role(self, role):
         note = _NOTES[role]
         self._word[note // 4 + 6] = 0
-        self._try_lock(role, fcntl.F_UNLCK)
+        _unlock(self._file, self._project, role)
         self._claims[role].release()
         self._word[note // 4] = (self._word[note // 4] + 1) & 0xFFFFFFFF
         _wake(self._address + note, _MANY)

@@ -124,8 +124,9 @@ private:
     nativeipc_channel_habit m_habit = {};
 };
 
-/* The native key of a posix key, by its text or as it is; empty for others. */
+/* The name of the C header for a key of the type posix, by its text or as it is, or systemv; empty for others. */
 static QByteArray nativeKeyOf(const QString &key) {
+    if (key.startsWith(QLatin1String("systemv"))) return key.toUtf8();
     if (!key.startsWith(QLatin1String("posix:"))) return key.startsWith(QLatin1Char('/')) ? key.toUtf8() : QByteArray();
     QByteArray text = key.mid(6).toUtf8();
     for (char end : {'#', '?'}) {
@@ -175,7 +176,7 @@ bool NativeIpcChannel::fail(const char *what, int number) {
         break;
     case EINVAL:
         m_error = InvalidKey;
-        why = QStringLiteral("it needs ReadOnly or WriteOnly, a key of the type posix, and a size that there can be");
+        why = QStringLiteral("it needs ReadOnly or WriteOnly, a key of the type posix or systemv, and a good size");
         break;
     case ENAMETOOLONG:
         m_error = InvalidKey;

@@ -3,7 +3,7 @@
  * nativeipc_channels_qt.h: rings and topics of NativeIpc as devices of Qt (5.15, 6; C++17; Linux). Add this file,
  * nativeipc_channels_qt.cpp and include/nativeipc_channels.h to a target that links to QtCore. moc has nothing to do.
  *
- *     NativeIpcRing ring("posix:/org.example.frames");   // the text of a key, or its native key "/org.example.frames"
+ *     NativeIpcRing ring("posix:/org.example.frames");   // or "/org.example.frames", or "systemv:/path"
  *     ring.setCapacity(1 << 20);                         // makes the ring if need be
  *     if (!ring.open(QIODevice::WriteOnly)) qFatal("%s", qPrintable(ring.errorString()));
  *     ring.writeMessage("hello", QDeadlineTimer(1000));

@@ -14,6 +14,8 @@ using NativeIpc.Channels.Peer;
 //                                                   as tests/peers/channels/peer.c has them
 //   look KEY taken|lost          says who the writer is: one that takes the role during the look; or, without the
 //                                descriptor of the locks, what is thrown
+//   roles KEY                    as another user than the maker: whether it becomes the writer, or why not
+//   latest KEY                   as another user than the maker, for reading only: prints the next message of a topic
 //   close KEY                    disposes a writer in a call that waited: whose the role is then, and after
 // LEDGER is a segment of 64-bit words. A writer: word 0 is the number of the message that it is about to show, word 1
 // that of the last it has shown. A reader: word 0 counts the words behind it, each the number of a message.
@@ -40,6 +42,8 @@ switch (words[0])
     case "follow": Follow(); break;
     case "look": Look(); break;
     case "close": Close(); break;
+    case "roles": Roles(); break;
+    case "latest": Latest(); break;
     default: Hold(); break;
 }
 
@@ -48,6 +52,33 @@ static void Stop(Action<string> reached)
     AppContext.SetSwitch("NativeIpc.StopPoints", true);
     Type stops = typeof(SharedRing).Assembly.GetType("NativeIpc.Channels.Segments.ChannelStop", throwOnError: true)!;
     stops.GetProperty("Reached", BindingFlags.Static | BindingFlags.NonPublic)!.SetValue(null, reached);
+}
+
+void Roles()
+{
+    try
+    {
+        using SharedRing ring = SharedRing.OpenExisting(key, new SharedMemoryOptions { AllowOtherOwners = true });
+        bool had = ring.TryOpenWriter(TimeSpan.Zero, out SharedRingWriter? writer);
+        writer?.Dispose();
+        Console.WriteLine(had ? "True" : "False taken");
+    }
+    catch (SharedChannelException refused)
+    {
+        Console.WriteLine($"refused {refused.Error} {refused.Message}");
+    }
+}
+
+void Latest()
+{
+    using SharedTopic topic = SharedTopic.OpenExisting(key, SharedMemoryAccess.Read,
+        new SharedMemoryOptions { AllowOtherOwners = true });
+    using SharedTopicReader reader = topic.OpenReader();
+    Console.WriteLine("ready");
+    byte[] message = new byte[topic.LongestMessage];
+    int length = 0;
+    while (!reader.TryRead(message, out length)) _ = reader.WaitToRead(TimeSpan.FromSeconds(30));
+    Console.WriteLine(System.Text.Encoding.UTF8.GetString(message.AsSpan(0, length)));
 }
 
 void Write()
@@ -241,7 +272,7 @@ void Look()
     }
 
     using SharedRingWriter writer = other.OpenWriter();
-    string name = "/dev/shm/" + key.NativeKey.TrimStart('/');
+    string name = (key.Type.IsSystemV ? "" : "/dev/shm") + key.NativeKey;
     foreach (string path in Directory.GetFiles("/proc/self/fd"))
     {
         if (new FileInfo(path).LinkTarget == name) _ = Native.close(Number(Path.GetFileName(path)));

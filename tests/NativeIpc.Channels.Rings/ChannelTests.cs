@@ -14,7 +14,9 @@ public abstract class ChannelTests : IDisposable
     /// <summary>Longer than anything takes here; a wait that needs it has failed.</summary>
     private protected static TimeSpan Watchdog { get; } = Patience.Seconds(60);
 
-    private protected NativeIpcKey NextKey() => Names.Next(NativeIpcKeyType.PosixRealtime);
+    private protected virtual NativeIpcKeyType KeyType => NativeIpcKeyType.PosixRealtime;
+
+    private protected NativeIpcKey NextKey() => Names.Next(KeyType);
 
     private protected static byte[] Bytes(int length, int seed)
     {

@@ -7,7 +7,7 @@ namespace NativeIpc.Channels.Rings;
 /// <summary>Writers and readers that are killed at named steps. <c>NATIVEIPC_CHANNEL_KILLS=2000</c> for more
 /// kills.</summary>
 [NeedsLinux("Channels are there on Linux.")]
-public sealed class RingCrashTests : ChannelTests
+public class RingCrashTests : ChannelTests
 {
     internal static int Kills { get; } = int.TryParse(Environment.GetEnvironmentVariable("NATIVEIPC_CHANNEL_KILLS"),
         NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : 16;

@@ -12,9 +12,10 @@ namespace NativeIpc.Channels;
 /// reading make no system call while the other side is awake, and never wait for a lock. A writer that is killed leaves
 /// no part of a message; the next one goes on where it was. A reader that is killed loses nothing, or exactly what it
 /// had: <see cref="SharedRingDelivery"/>.</para>
-/// <para>Linux, with keys of the type posix. The first 4 KiB of the segment are the ring's own; a peer that writes
-/// garbage there is answered by <see cref="SharedChannelError.Damaged"/>, and nothing outside the segment is
-/// touched.</para>
+/// <para>Linux, with keys of the types posix and systemv (there a process that takes a role must be able to read the
+/// key file, as whoever may write the segment can by default). The first 4 KiB of the segment are the ring's own; a
+/// peer that writes garbage there is answered by <see cref="SharedChannelError.Damaged"/>, and nothing outside the
+/// segment is touched.</para>
 /// <para>Thread safety: this class from any thread. A writer and a reader: of one thread at a time each.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
@@ -55,7 +56,7 @@ public sealed class SharedRing : IDisposable
     public SharedChannelPeer Reader => Look(_reader);
 
     /// <summary>Makes a ring that must not exist yet.</summary>
-    /// <param name="key">The key of the segment, of the type posix.</param>
+    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
     /// <param name="capacity">The bytes that wait in it at most; rounded up to a power of two, 4,096 at
     /// least.</param>
     /// <param name="options">Those of the segment; null for the defaults: the maker's instance removes the name when it
@@ -69,7 +70,7 @@ public sealed class SharedRing : IDisposable
 
     /// <summary>Opens a ring, or makes it if there is none. One that a killed maker left half made is
     /// finished.</summary>
-    /// <param name="key">The key of the segment, of the type posix.</param>
+    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
     /// <param name="capacity">The bytes that wait in it at most; rounded up to a power of two, 4,096 at least. A larger
     /// ring that exists is fine.</param>
     /// <param name="options">Those of the segment; null for the defaults.</param>

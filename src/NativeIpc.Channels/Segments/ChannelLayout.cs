@@ -16,6 +16,10 @@ internal static class ChannelLayout
     internal const int SlotSizeAt = 24;
     internal const int FingerprintAt = 32;
 
+    // System V: the key file's, on which the locks of roles are
+    internal const int DeviceAt = 40;
+    internal const int InodeAt = 48;
+
     internal const int TailAt = 128;
     internal const int EndedAt = 136;
     internal const int HeadAt = 256;
@@ -35,6 +39,9 @@ internal static class ChannelLayout
     internal const long MakingByte = 1L << 62;
     internal const long WriterByte = MakingByte + 1;
     internal const long ReaderByte = MakingByte + 2;
+
+    // System V: those of a project id begin so many bytes behind those of the one before
+    internal const int ProjectShift = 32;
 
     // A ring
     internal const long SmallestCapacity = 4096;

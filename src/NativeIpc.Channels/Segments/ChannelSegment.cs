@@ -12,14 +12,16 @@ internal sealed unsafe class ChannelSegment : IDisposable
     private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(20);
 
     private readonly SharedMemoryAccessScope _scope;
-    private readonly SafeFileHandle _file;
+    private readonly SafeFileHandle? _file; // null: it may not be opened, and only reads
+    private readonly int _project; // System V's id; 0 on POSIX
     private readonly Lock _gate = new();
     private int _users = 1; // its own
     private int _isDisposed;
 
-    private ChannelSegment(SharedMemory memory, SharedMemoryAccessScope scope, SafeFileHandle file)
+    private ChannelSegment(SharedMemory memory, SharedMemoryAccessScope scope, SafeFileHandle? file)
     {
         Memory = memory;
+        _project = ProjectOf(memory.Key);
         _scope = scope;
         _file = file;
         Start = (byte*)scope.DangerousGetAddress();
@@ -97,20 +99,25 @@ internal sealed unsafe class ChannelSegment : IDisposable
         }
 
         // The file first: a last one that asks the kernel whether others have it open must not be one itself
-        _file.Dispose();
+        _file?.Dispose();
         _scope.Dispose();
         Memory.Dispose();
     }
 
-    public int TryLock(long at) => RoleLocks.TryLock(_file, at);
+    public int TryLock(long at)
+    {
+        Debug.Assert(CanWrite && _file is not null);
+        return _project == 0 ? RoleLocks.TryLock(_file, at) : RoleLocks.TryLockByLook(_file, Place(at));
+    }
 
-    public void Unlock(long at) => RoleLocks.Unlock(_file, at);
+    public void Unlock(long at) => RoleLocks.Unlock(_file!, Place(at));
 
     /// <summary>Whether another instance or process has the lock of a byte.</summary>
     /// <exception cref="SharedChannelException">The system does not say.</exception>
     public bool IsLockedByOther(long at)
     {
-        int number = RoleLocks.Look(_file, at, out bool isLocked);
+        if (_file is null) throw Refused(RoleLocks.NoRight);
+        int number = RoleLocks.Look(_file, Place(at), out bool isLocked);
         return number == 0 ? isLocked : throw Refused(number);
     }
 
@@ -134,10 +141,15 @@ internal sealed unsafe class ChannelSegment : IDisposable
 
     private static void Check(in NativeIpcKey key, string name)
     {
-        if (!OperatingSystem.IsLinux() || key.Type != NativeIpcKeyType.PosixRealtime)
+        if (!OperatingSystem.IsLinux() || (key.Type != NativeIpcKeyType.PosixRealtime && !key.Type.IsSystemV))
             throw new PlatformNotSupportedException(
-                $"Cannot open the {name} {key}: channels need Linux and a key of the type posix.");
+                $"Cannot open the {name} {key}: channels need Linux and a key of the type posix or systemv.");
     }
+
+    private static int ProjectOf(in NativeIpcKey key) => key.Type.IsSystemV ? (int)key.Type : 0;
+
+    // Segments of several project ids may stand under one key file.
+    private long Place(long at) => at + ((long)_project << ChannelLayout.ProjectShift);
 
     private static ChannelSegment Take(SharedMemory memory, in Plan plan, SharedMemoryOptions? options, bool isMaker)
     {
@@ -171,10 +183,16 @@ internal sealed unsafe class ChannelSegment : IDisposable
         }
     }
 
-    private static SafeFileHandle OpenFile(SharedMemory memory)
+    private static string PathOf(in NativeIpcKey key)
+        => ProjectOf(key) != 0 ? key.NativeKey : "/dev/shm/" + key.NativeKey.TrimStart('/');
+
+    private static SafeFileHandle? OpenFile(SharedMemory memory)
     {
-        string path = "/dev/shm/" + memory.Key.NativeKey.TrimStart('/');
-        SafeFileHandle? file = RoleLocks.Open(path, memory.Access == SharedMemoryAccess.ReadWrite, out int number);
+        bool isSystemV = ProjectOf(memory.Key) != 0, isWriter = memory.Access == SharedMemoryAccess.ReadWrite;
+
+        // Whoever may write a System V segment may read its key file, and not more (docs/security-systemv.md).
+        SafeFileHandle? file = RoleLocks.Open(PathOf(memory.Key), isWriter && !isSystemV, out int number, isSystemV);
+        if (file is null && isSystemV && !isWriter && RoleLocks.IsTaken(number)) return null;
 
         // R1 Race: the name is given to another segment between the mapping and this. Safe because: the core compares
         // the mapped one with what has the name now, after the file was opened.
@@ -182,7 +200,8 @@ internal sealed unsafe class ChannelSegment : IDisposable
         file?.Dispose();
         if (number != 0 && !RoleLocks.IsGone(number))
             throw new SharedChannelException(SharedChannelError.Unknown, memory.Key, $"Cannot open the channel "
-                + $"{memory.Key}: a descriptor of its file for the locks of roles is refused, error {number}.");
+                + $"{memory.Key}: a descriptor of {PathOf(memory.Key)} for the locks of roles is refused, error "
+                + $"{number}. Who is to write to a channel of System V has to be able to read its key file.");
         throw new SharedChannelException(SharedChannelError.HalfMade, memory.Key,
             $"Cannot open the channel {memory.Key}: its segment lost its name meanwhile. Open it again.");
     }
@@ -233,6 +252,7 @@ internal sealed unsafe class ChannelSegment : IDisposable
             Word(ChannelLayout.HeaderSizeAt) = ChannelLayout.HeaderSize;
             LongWord(ChannelLayout.CapacityAt) = plan.Capacity;
             LongWord(ChannelLayout.SlotSizeAt) = plan.SlotSize;
+            ReadKeyFile(out LongWord(ChannelLayout.DeviceAt), out LongWord(ChannelLayout.InodeAt));
             ChannelStop.At("channel.make.written");
             Volatile.Write(ref LongWord(0), ChannelLayout.Magic);
             CreatedNew = true;
@@ -251,6 +271,15 @@ internal sealed unsafe class ChannelSegment : IDisposable
         if (version != ChannelLayout.Version || Word(ChannelLayout.HeaderSizeAt) != ChannelLayout.HeaderSize)
             throw OtherContent(Memory, plan.Name, $"it is of version {version}, not {ChannelLayout.Version}");
         if (kind != plan.Kind) throw OtherContent(Memory, plan.Name, $"it is of kind {kind}, not {plan.Kind}");
+        ReadKeyFile(out ulong device, out ulong inode);
+
+        // Two key files can have one key of System V (ftok(3)): then roles would be locked twice.
+        if (_project != 0 && (device, inode)
+            != (LongWord(ChannelLayout.DeviceAt), LongWord(ChannelLayout.InodeAt)))
+        {
+            throw OtherContent(Memory, plan.Name, "it was made under another key file of the same System V key");
+        }
+
         ulong capacity = LongWord(ChannelLayout.CapacityAt), slot = LongWord(ChannelLayout.SlotSizeAt);
         ulong room = (ulong)Memory.Size - ChannelLayout.HeaderSize;
         bool fits = kind == ChannelLayout.RingKind
@@ -264,6 +293,16 @@ internal sealed unsafe class ChannelSegment : IDisposable
             throw OtherContent(Memory, plan.Name, "it is smaller than was asked for");
         Capacity = capacity;
         SlotSize = slot;
+    }
+
+    private void ReadKeyFile(out ulong device, out ulong inode)
+    {
+        device = inode = 0;
+        if (_project == 0) return;
+        int number = FileNumbers.Read(_file, PathOf(Key), out device, out inode);
+        if (number != 0)
+            throw new SharedChannelException(SharedChannelError.Unknown, Key, $"Cannot open the channel {Key}: statx "
+                + $"of its key file says error {number}.");
     }
 
     private static SharedChannelException OtherContent(SharedMemory memory, string name, string why)

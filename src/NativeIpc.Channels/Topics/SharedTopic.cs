@@ -11,8 +11,8 @@ namespace NativeIpc.Channels;
 /// <para>The writer goes round over a fixed number of slots and waits for nobody. A reader that is too slow is told how
 /// many messages it has missed. What the writer overwrites during a read is noticed: a copy is made again, and a read
 /// in place says so at its end. No torn message is given as good.</para>
-/// <para>Linux, with keys of the type posix. A segment that is opened for reading will do for readers; they then look
-/// for news every 1 to 20 ms when they wait, instead of being woken.</para>
+/// <para>Linux, with keys of the types posix and systemv. A segment that is opened for reading will do for readers;
+/// they then look for news every 1 to 20 ms when they wait, instead of being woken.</para>
 /// <para>Thread safety: this class from any thread. A writer and a reader: of one thread at a time each.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
@@ -60,7 +60,7 @@ public sealed class SharedTopic : IDisposable
     }
 
     /// <summary>Makes a topic that must not exist yet.</summary>
-    /// <param name="key">The key of the segment, of the type posix.</param>
+    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
     /// <param name="longestMessage">The longest message, in bytes; rounded up to a multiple of 64.</param>
     /// <param name="history">How many messages back a reader may be; one more is rounded up to a power of two.
     /// 1 to 2^20-1. Default: 3.</param>
@@ -76,7 +76,7 @@ public sealed class SharedTopic : IDisposable
 
     /// <summary>Opens a topic, or makes it if there is none. One that a killed maker left half made is
     /// finished.</summary>
-    /// <param name="key">The key of the segment, of the type posix.</param>
+    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
     /// <param name="longestMessage">The longest message, in bytes; rounded up to a multiple of 64. A topic that exists
     /// with longer ones is fine.</param>
     /// <param name="history">How many messages back a reader may be; one more is rounded up to a power of two. A topic

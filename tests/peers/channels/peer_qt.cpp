@@ -173,10 +173,10 @@ static bool hasThreads(int count) {
 }
 
 static int self(const QString &name) {
-    NativeIpcRing writer(name), reader("posix:" + name), second(name);
+    NativeIpcRing writer(name), reader(name.startsWith('/') ? "posix:" + name : name), second(name);
     CHECK(!writer.open(QIODevice::WriteOnly) && writer.error() == NativeIpcChannel::NotFound);
     CHECK(writer.errorString() == "Cannot open the ring " + name + ": there is none.");
-    NativeIpcRing wrong("systemv:/tmp/x");
+    NativeIpcRing wrong("windows:x");
     CHECK(!wrong.open(QIODevice::ReadOnly) && wrong.error() == NativeIpcChannel::InvalidKey);
     CHECK(!writer.writeMessage("x", 1) && writer.error() == NativeIpcChannel::NotOpen);
     writer.setCapacity(4096);
