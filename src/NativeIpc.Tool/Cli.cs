@@ -18,6 +18,7 @@ internal static class Cli
         ("doctor", DoctorVerb.Command),
         ("graph", GraphVerb.Command),
         ("key", KeyVerb.Command),
+        ("layout", LayoutVerb.Command),
         ("create", CreateVerb.Command),
         ("rm", RmVerb.Command),
         ("read", ReadVerb.Command),

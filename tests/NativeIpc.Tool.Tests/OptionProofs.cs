@@ -33,6 +33,8 @@ internal static class OptionProofs
     private const string Semaphore =
         "sem() { { printf \"\\\\$(printf %o $2)\"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }; sem x ";
     private const string Event = "$N create event posix:/x auto --set > /dev/null\n";
+    private const string Layout =
+        "printf 'nativeipc-layout 1\\nstruct A 4 4 0 83a35cee7ae54d91\\n B u32 0\\nend\\n' > layout\n";
     private const string Foreign = "chown 1 /dev/shm/*; chmod 666 /dev/shm/*\n";
 
     // Segments and semaphores of both types, used and unused, of two users, with a key file that only --folder finds.
@@ -91,8 +93,9 @@ internal static class OptionProofs
     [
         new("show /x {}", "-t posix", Both) { Alike = s_patterns }, new("show 'posix:/*' {}", "-g", Both),
         new("show posix:/x {}", "-k sem", Both),
-        new("show posix:/x {}", "-o 2", Both), new("show posix:/x {}", "-n 4", Both), new("show posix:/x {}",
+        new("show posix:/x {}", "-o 2", Both), new("show posix:/x {}", "-n 4", Both + Layout), new("show posix:/x {}",
             "-S 'u16 a'", Both),
+        new("show posix:/x {}", "-L layout", Both + Layout),
         new("show posix:/x -S 'u16 a' {}", "--endian big", Both), new("script -qec \"$N show posix:/x {}\" /dev/null",
             "-W", Both),
         new("show posix:/x {}", "--json", Both),
@@ -166,6 +169,7 @@ internal static class OptionProofs
             new($"key convert posix:/{new string('x', 5000)} --to systemv {{}}", "--strict") { Refuses = true },
             new("key convert posix:/x --to systemv {}", "-e"), new("key convert posix:/x --to systemv {}", "--json"),
         ],
+        "layout" => [new("layout layout {}", "-l c", Layout + "printf '%s c\\nint c;\\n' --- >> layout\n")],
         "key code" => [new("key code posix:/x {}", "-l c"), new("key code posix:/x -l c {}", "-k sem"),
             new("key code /x -l c {}", "-t posix")],
         "create shm" => Create("create shm posix:/x 10 {}"),

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using NativeIpc.Layouts;
 
 namespace NativeIpc.Tool.Objects;
 
@@ -12,6 +13,9 @@ namespace NativeIpc.Tool.Objects;
 /// <param name="Offset">Where it begins, in bytes.</param>
 internal sealed record StructField(string Type, int Count, bool IsArray, string Name, long Offset)
 {
+    /// <summary>Names of its values; null for none.</summary>
+    public LayoutEnum? Names { get; init; }
+
     public int ElementSize => Type switch { "u8" or "i8" or "bool" or "char" or "bytes" => 1, "u16" or "i16" => 2,
         "u32" or "i32" or "f32" => 4, _ => 8 };
 
@@ -65,10 +69,10 @@ internal static class StructFields
         if (bytes.Length < field.Length) return null;
         if (field.Type == "char") return Text(bytes[..field.Length]);
         if (field.Type == "bytes") return Convert.ToHexStringLower(bytes[..field.Length]);
-        if (!field.IsArray) return Element(field.Type, bytes, isBigEndian);
+        if (!field.IsArray) return Named(field, Element(field.Type, bytes, isBigEndian));
         var values = new object[field.Count];
         for (int i = 0; i < field.Count; i++)
-            values[i] = Element(field.Type, bytes[(i * field.ElementSize)..], isBigEndian);
+            values[i] = Named(field, Element(field.Type, bytes[(i * field.ElementSize)..], isBigEndian));
         return values;
     }
 
@@ -80,6 +84,9 @@ internal static class StructFields
         object[] values => $"[{string.Join(",", values.Select(each => each is string ? $"\"{each}\"" : Show(each)))}]",
         _ => string.Create(CultureInfo.InvariantCulture, $"{value}"),
     };
+
+    private static object Named(StructField field, object value)
+        => field.Names is { } names ? LayoutFields.NameOf(names, Show(value)) : value;
 
     private static object Element(string type, ReadOnlySpan<byte> bytes, bool big) => type switch
     {

@@ -23,10 +23,9 @@ internal sealed class HelpText : SynchronousCommandLineAction
         bool isRoot = command.Parents.Any() is false;
         text.Append("Usage: ").Append(Usage(command));
 
-        // The list of verbs has no line to spare.
-        if (isRoot) text.Append(" ('nipc COMMAND --help' says more, --version the version)");
-        text.Append('\n');
-        Wrap(text, command.Description ?? "", 0);
+        // The list of verbs has no line to spare, nor one for what nipc is: the verbs say that.
+        text.Append(isRoot ? " ('nipc COMMAND --help' says more, --version the version)\n" : "\n");
+        if (!isRoot) Wrap(text, command.Description ?? "", 0);
 
         foreach (Command sub in command.Subcommands.Where(sub => !sub.Hidden))
             Row(text, sub.Name, FirstSentence(sub.Description));

@@ -58,7 +58,7 @@ internal static class CompletionVerb
             end
         end
         complete -c nipc -f -a '(__nipc_complete)'
-        complete -c nipc -n '__fish_seen_subcommand_from dump restore run demo' -F
+        complete -c nipc -n '__fish_seen_subcommand_from dump restore run demo layout' -F
 
         """;
 

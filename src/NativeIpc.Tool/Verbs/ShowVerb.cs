@@ -12,6 +12,15 @@ namespace NativeIpc.Tool.Verbs;
 internal static class ShowVerb
 {
     private const int DefaultLength = 256;
+    private const int HeadSize = 64;
+
+    /// <summary>Fields as they were written, or as a layout has them.</summary>
+    private sealed class FieldChoice(IReadOnlyList<StructField> written, LayoutFields? layout)
+    {
+        public IReadOnlyList<StructField> Written => written;
+
+        public LayoutFields? Layout => layout;
+    }
 
     private static readonly Argument<string> s_key = new("KEY")
         { Description = "Key (posix:/name), name, System V key (0x1f), shmid:N or semid:N; -: standard input" };
@@ -28,6 +37,8 @@ internal static class ShowVerb
     private static readonly Option<string?> s_struct = new("--struct", "-S") { HelpName = "FIELDS", Description =
         "Decode fields: \"i32 width@0, char[16] name@8\" (u8...i64, f32, f64, bool, char[N], bytes[N]); offsets count "
             + "from the segment's start" };
+    private static readonly Option<string?> s_layout = new("--layout", "-L") { HelpName = "FILE", Description =
+        "Decode by typed layouts: NAME.layout, an assembly" };
     private static readonly Option<string> s_endian = new Option<string>("--endian") { HelpName = "little|big",
         Description = "Order of the bytes of --struct (default little)",
         DefaultValueFactory = _ => "little" }.AcceptOnlyFromAmong("little", "big");
@@ -40,13 +51,15 @@ internal static class ShowVerb
         => new Verb("show",
         "Show everything about a segment, semaphore or event. Keys, ids, users, limits and bytes.",
         "show posix:/frames", "show posix:/frames -o 4k -n 64",
-        "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames --watch 200ms",
+        "show posix:/frames --struct \"i32 width@0, i32 height@4\"", "show posix:/frames -L App.dll --watch 200ms",
         "show 12 -k sem")
     {
-        s_key, s_type, s_glob, s_kind, s_offset, s_length, s_struct, s_endian, s_watch, s_json,
+        s_key, s_type, s_glob, s_kind, s_offset, s_length, s_struct, s_layout, s_endian, s_watch, s_json,
     }
         .Refuses(s_offset, IsSemaphore, Bytes).Refuses(s_length, IsSemaphore, Bytes).Refuses(s_struct,
             IsSemaphore, Bytes)
+        .Refuses(s_layout, IsSemaphore, Bytes)
+        .Excludes(s_layout, s_struct, "both name the fields.")
         .Needs(s_endian, s_struct)
         .Does(Show);
 
@@ -58,8 +71,8 @@ internal static class ShowVerb
     {
         string text = parsed.GetValue(s_key)!;
         if (text == "-") text = KeyArguments.ReadLine();
-        IReadOnlyList<StructField>? fields = parsed.GetValue(s_struct) is { } layout
-            ? StructFields.Parse(layout) : null;
+        FieldChoice? fields = parsed.GetValue(s_struct) is { } written ? new(StructFields.Parse(written), null)
+            : parsed.GetValue(s_layout) is { } file ? new([], new LayoutFields(file)) : null;
         long offset = parsed.GetValue(s_offset) ?? 0;
         long length = parsed.GetValue(s_length) ?? DefaultLength;
         if (length > 1 << 30)
@@ -117,7 +130,7 @@ internal static class ShowVerb
     /// <summary>Refuses options for bytes where there are none to show.</summary>
     private static void RequireBytes(ParseResult parsed, string text, IReadOnlyList<IpcObjectInfo> objects)
     {
-        Option? given = new Option[] { s_offset, s_length, s_struct }.FirstOrDefault(
+        Option? given = new Option[] { s_offset, s_length, s_struct, s_layout }.FirstOrDefault(
             option => Verb.IsGiven(parsed, option));
         if (given is null) return;
         long[] sizes = [.. objects.Where(found => found.Kind == IpcObjectKind.SharedMemory)
@@ -149,13 +162,13 @@ internal static class ShowVerb
     }
 
     private static void PrintBytes(ParseResult parsed, IpcObjectInfo found, long offset, int length,
-        IReadOnlyList<StructField>? fields)
+        FieldChoice? fields)
     {
         if (found.Kind != IpcObjectKind.SharedMemory || found.Size is not > 0
             || (found.Traits & IpcObjectTraits.Removed) != 0)
             return;
         foreach (FieldReport field in Decode(parsed, found, fields))
-            Console.Out.WriteLine(PrintableText.Of($"{field.Name,-12}{Shown(field)}"));
+            Console.Out.WriteLine(PrintableText.Of($"{field.Name,-11} {Shown(field)}"));
         if (fields is not null && parsed.GetValue(s_length) is null && parsed.GetValue(s_offset) is null) return;
         byte[] bytes = Read(found, offset, length);
         if (bytes.Length == 0) return;
@@ -164,7 +177,7 @@ internal static class ShowVerb
     }
 
     private static ObjectReport Report(ParseResult parsed, IpcObjectInfo found, long offset, int length,
-        IReadOnlyList<StructField>? fields, ref int code)
+        FieldChoice? fields, ref int code)
     {
         bool hasBytes = found.Kind == IpcObjectKind.SharedMemory && found.Size > 0
             && (found.Traits & IpcObjectTraits.Removed) == 0;
@@ -189,13 +202,18 @@ internal static class ShowVerb
         };
     }
 
-    private static List<FieldReport> Decode(ParseResult parsed, IpcObjectInfo found, IReadOnlyList<StructField>? fields)
+    private static List<FieldReport> Decode(ParseResult parsed, IpcObjectInfo found, FieldChoice? fields)
     {
         bool isBig = parsed.GetValue(s_endian) == "big";
-        return [.. (fields ?? []).Select(
+        return [.. FieldsOf(parsed, found, fields).Select(
             field => new FieldReport(field.Name, field.IsArray ? $"{field.Type}[{field.Count}]" : field.Type,
                 field.Offset, StructFields.Value(field, Read(found, field.Offset, field.Length), isBig)))];
     }
+
+    private static IReadOnlyList<StructField> FieldsOf(ParseResult parsed, IpcObjectInfo found, FieldChoice? choice)
+        => choice is null ? []
+            : choice.Layout?.In(NamedObject.NameOf(found), Read(found, 0, HeadSize), parsed.GetValue(s_offset))
+                ?? choice.Written;
 
     private static string Shown(FieldReport field)
         => field.Value is null ? "(behind the end of the segment)"
@@ -208,7 +226,7 @@ internal static class ShowVerb
     }
 
     private static int Watch(ParseResult parsed, string text, TimeSpan interval, long offset, long length,
-        IReadOnlyList<StructField>? fields)
+        FieldChoice? fields)
     {
         var marked = new MarkedBytes();
         return LiveView.Run(interval, (_, height) =>
@@ -230,7 +248,7 @@ internal static class ShowVerb
                 List<(string Label, string Value)> sheet = [.. ObjectSheet.Of(found)];
                 if (found.Kind == IpcObjectKind.SharedMemory)
                     sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
-                foreach ((string label, string value) in sheet) parts.Add(new StyledText($"{label,-12}{value}"));
+                foreach ((string label, string value) in sheet) parts.Add(new StyledText($"{label,-11} {value}"));
             }
 
             if (objects.FirstOrDefault(found =>
