@@ -33,7 +33,7 @@ trap end EXIT
 
 # same_readme PACKAGE FILE PACKED: the packed one has the words of the repository's, and absolute links.
 same_readme() {
-    if ! diff <(without_links "$root/$2") <(without_links "$3") >"$work/readme.diff"; then
+    if ! diff <(without_comments "$root/$2" | without_links) <(without_links <"$3") >"$work/readme.diff"; then
         fail "the readme of $1 is the one of the repository" "$(head -n 3 "$work/readme.diff")"
     elif relative=$(grep -noE '\]\([^)]*\)' "$3" | grep -vE '\]\((https?:|#)'); then
         fail "the readme of $1 has absolute links" "$(head -n 3 <<<"$relative")"
@@ -41,37 +41,37 @@ same_readme() {
         pass "the readme of $1 is the one of the repository, with absolute links"
     fi
 }
-without_links() { sed -E 's/\]\([^)]*\)/]/g' "$1"; }
+without_links() { sed -E 's/\]\([^)]*\)/]/g'; }
+without_comments() { sed '/^<!--$/,/^-->$/d' "$1"; } # NuGet would show them
 
 libraries='NativeIpc NativeIpc.Inspection'
 beside='NativeIpc.Channels NativeIpc.DistributedLock NativeIpc.Extensions NativeIpc.NamedObjects'
 analyzers='NativeIpc.Analyzers NativeIpc.Analyzers.CodeFixes' # in the package NativeIpc
 
-# pack FOLDER OUTPUT LIBRARIES PROPERTIES...: all at once, which takes little more than half of one by one.
+# pack FOLDER OUTPUT LIBRARIES PROPERTIES...
 pack() {
-    local folder=$1 output=$2 libraries=$3 library
-    shift 3
-    {
-        echo '<Project DefaultTargets="Pack"><ItemGroup>'
-        for library in $libraries; do echo "<Library Include=\"$folder/src/$library/$library.csproj\" />"; done
-        echo '</ItemGroup>'
-        echo '<Target Name="Restore"><MSBuild Projects="@(Library)" Targets="Restore" /></Target>'
-        echo '<Target Name="Pack"><MSBuild Projects="@(Library)" Targets="Pack" BuildInParallel="true" /></Target>'
-        echo '</Project>'
-    } >"$work/all.proj"
-    (cd "$folder" && building tree dotnet pack "$work/all.proj" -c Release -nologo -v q -o "$output" "$@") \
-        >"$work/pack.log" 2>&1 && return
+    pack_libraries "$1" "$2" "$work/pack.log" "${@:3}" && return
     sed 's/^/    /' "$work/pack.log" >&2
     return 1
 }
 
 mkdir -p "$packages"
 rm -f "$packages"/*.nupkg "$packages"/*.snupkg
-if ! pack "$root" "$packages" "$libraries $beside"; then
-    fail "packs" "dotnet pack failed"
-    exit 1
-fi
-pass "packs"
+# The lines of the first page, by which a reader gets the packages, in a home of its own: its settings of NuGet stay as
+# they are.
+mkdir "$work/home"
+while IFS= read -r line; do
+    if ! (cd "$root" && HOME=$work/home NUGET_PACKAGES=${NUGET_PACKAGES:-$HOME/.nuget/packages} \
+        bash -c "${line#$ }" >"$work/feed.log" 2>&1); then
+        sed 's/^/    /' "$work/feed.log" >&2
+        fail "the line of the first page: $line" "it failed"
+        exit 1
+    fi
+    pass "the line of the first page: $line"
+done < <(sed -n '/^```console feed$/,/^```$/p' "$root/README.md" | grep '^\$ ')
+verify "NuGet knows the folder" "no such source" \
+    grep -q "\"$work/home/nativeipc-feed\"" "$work/home/.nuget/NuGet/NuGet.Config"
+mv "$work"/home/nativeipc-feed/*.*nupkg "$packages"
 version=$(basename "$packages"/NativeIpc.[0-9]*.nupkg .nupkg)
 version=${version#NativeIpc.}
 for library in $libraries; do
@@ -368,12 +368,9 @@ using var made = new Semaphore(0, 1, $"org.example.packed.{Environment.ProcessId
 using Semaphore found = Semaphore.OpenExisting($"org.example.packed.{Environment.ProcessId}");
 Console.WriteLine(found.Release() == 0 && made.WaitOne(0) ? "met" : "not met");' met
 
-# The tool: packed, installed from the folder as a user does, and started.
+# The tool: installed from the folder as a user does, and started.
 cd "$work" || exit 1
-if ! "$root/eng/tool-pack.sh" "$packages" -p:RunAnalyzers=false >"$work/tool.log" 2>&1; then
-    sed 's/^/    /' "$work/tool.log" >&2
-    fail "packs the tool" "eng/tool-pack.sh failed"
-elif ! NUGET_PACKAGES=$work/cache dotnet tool install NativeIpc.Tool --version "$version" --tool-path "$work/tools" \
+if ! NUGET_PACKAGES=$work/cache dotnet tool install NativeIpc.Tool --version "$version" --tool-path "$work/tools" \
     --configfile "$work/hello/nuget.config" >"$work/tool.log" 2>&1; then
     fail "installs the tool" "$(cat "$work/tool.log")"
 else

@@ -16,7 +16,13 @@ pack() {
         -p:TrimmerSingleWarn=false "$@"
 }
 
-if [ "$(uname -sm)" = 'Linux x86_64' ]; then
+if [ "$(uname -sm)" = 'Linux x86_64' ] && [ -z "$(native_linker)" ]; then
+    # Without a C compiler: one package for every system, which runs on .NET. A pointer to a package for linux-x64 would
+    # lead nowhere.
+    echo 'No clang or gcc here: nipc is packed without its native file.' >&2
+    pack -p:ToolPackageRuntimeIdentifiers= "$@"
+    exit
+elif [ "$(uname -sm)" = 'Linux x86_64' ]; then
     pack -r linux-x64 -p:PublishAot=true "-p:CppCompilerAndLinker=$(native_linker)" "$@" || exit
 else
     echo 'The package for linux-x64 is made on Linux x64 only: make it there,' \

@@ -28,7 +28,7 @@ internal sealed record GuideSection(string Title, IReadOnlyList<GuideBlock> Bloc
     internal bool IsRun => Blocks.Any(block => block.Has("run") || block.Has("terminal"));
 }
 
-/// <summary>A page of a folder in docs whose programs are run. Its name is its path from docs:
+/// <summary>A page whose programs are run: the README, or one of a folder in docs. Its name is its path from docs:
 /// "guides/qt.md".</summary>
 internal static class GuidePage
 {
@@ -37,7 +37,9 @@ internal static class GuidePage
 
     internal static IEnumerable<string> Folders { get; } = ["errors", "guides"];
 
-    internal static IEnumerable<string> All => Folders.SelectMany(Of);
+    internal const string Readme = "../README.md";
+
+    internal static IEnumerable<string> All => Folders.SelectMany(Of).Append(Readme);
 
     internal static IEnumerable<string> Of(string folder)
         => Directory.EnumerateFiles(Path.Combine(Place.Documents, folder), "*.md")
@@ -82,11 +84,11 @@ internal static class GuidePage
         var block = new GuideBlock(words.FirstOrDefault() ?? "", attributes,
             string.Concat(text.Select(one => one + "\n")), line);
         bool isRun = block.Has("file") || block.Has("build") || block.Has("run") || block.Has("terminal")
-            || block.Has("shown");
+            || block.Has("shown") || block.Has("feed");
         return s_programs.Contains(block.Language) && !isRun
             ? throw new FormatException(
-                $"{page}:{line}: nothing says what a test does with this block (file=, build, run, terminal= or "
-                    + "shown).")
+                $"{page}:{line}: nothing says what a test does with this block (file=, build, run, terminal=, "
+                    + "feed or shown).")
             : block;
     }
 }

@@ -190,9 +190,10 @@ internal sealed class SectionRun : IDisposable
 
     private void Run(GuideBlock[] session, Machine machine)
     {
+        var enter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Terminal[] terminals = [.. session.Select(
             block => new Terminal(block.Text.Replace(PageName, _name, StringComparison.Ordinal), machine, _folder,
-                _environment))];
+                _environment, block.Has("enter") ? enter.Task : Task.CompletedTask))];
         try
         {
             var runs = new List<Task<bool>>();
@@ -203,12 +204,14 @@ internal sealed class SectionRun : IDisposable
                 inTime = inTime && terminal.FirstLine.Wait(s_watchdog);
             }
 
+            enter.SetResult();
             inTime = inTime && Task.WaitAll([.. runs], s_watchdog);
             Assert.True(inTime, "The watchdog went off.\n" + Transcripts(terminals));
             Assert.True(runs.TrueForAll(run => run.Result), "Not as the page says.\n" + Transcripts(terminals));
         }
         finally
         {
+            enter.TrySetResult();
             foreach (Terminal terminal in terminals) terminal.Dispose();
         }
 

@@ -13,12 +13,20 @@ internal sealed partial class Terminal : IDisposable
     private readonly List<(string Command, string Expected)> _commands = [];
     private readonly StringBuilder _transcript = new();
     private readonly TaskCompletionSource _firstLine = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task _enter;
     private readonly Lock _gate = new();
     private Process? _process;
     private bool _disposed;
 
-    internal Terminal(string text, Machine machine, string folder, IReadOnlyDictionary<string, string?> environment)
+    /// <param name="text">The block of the page.</param>
+    /// <param name="machine">Where the commands run.</param>
+    /// <param name="folder">The folder that they run in.</param>
+    /// <param name="environment">Their environment.</param>
+    /// <param name="enter">When somebody presses Enter here: the input of the commands ends then.</param>
+    internal Terminal(string text, Machine machine, string folder, IReadOnlyDictionary<string, string?> environment,
+        Task enter)
     {
+        _enter = enter;
         _machine = machine;
         _folder = folder;
         _environment = environment;
@@ -86,7 +94,8 @@ internal sealed partial class Terminal : IDisposable
             _process = process;
         }
 
-        process.StandardInput.Close();
+        StreamWriter input = process.StandardInput;
+        _ = _enter.ContinueWith(_ => input.Close(), TaskScheduler.Default);
         var actual = new StringBuilder();
         while (await process.StandardOutput.ReadLineAsync().ConfigureAwait(false) is { } line)
         {
