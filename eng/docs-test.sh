@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the documents: links inside the repository lead somewhere, and the example in the README is the program that
-# the tests run.
+# Checks the documents: links inside the repository lead somewhere, the README is short, and what pages show of programs
+# and tests is what these are and print.
 cd "$(dirname "$0")/.." || exit 1
 status=0
 verdict() { # NAME REASON: fails when there is a reason
@@ -17,9 +17,13 @@ done < <(find . \( -name .git -o -name artifacts -o -name bin -o -name obj \) -p
     xargs -0 grep -HoE '\]\([^):]+\)' | grep -v ':](#')
 verdict 'links inside the repository lead somewhere' "$broken"
 
-example=$(sed -n '/^```csharp$/,/^```$/p' README.md | sed '1d; /^```$/,$d')
-verdict 'the example of the README is samples/dotnet/Hello/Program.cs' \
-    "$(diff <(printf '%s\n' "$example") samples/dotnet/Hello/Program.cs 2>&1 | head -n 3 | tr '\n' ' ')"
+verdict 'the README has at most 150 lines of at most 120 characters' "$(
+    [ "$(wc -l <README.md)" -le 150 ] || wc -l README.md
+    LC_ALL=C.UTF-8 grep -nE '^.{121}' README.md | cut -c 1-60 | tr '\n' ' ')"
+long=$(awk '/^```(csharp|cpp)/ { n = NR } /^```$/ && n { if (NR - n > 7) print "line " n; n = 0 }' README.md)
+verdict 'the programs of the README have at most six lines' "$long"
+
+verdict 'the pages are written for readers: eng/prose.py' "$(python3 eng/prose.py 2>&1 | head -n 5 | tr '\n' ' ')"
 
 class=$(sed -n '/^```csharp$/,/^```$/p' docs/configuration.md | sed '1d; /^```$/,$d')
 shown=$(awk '/internal sealed class ServerOptions/ { on = 1 } on { print } on && /^    }$/ { exit }' \
