@@ -57,6 +57,8 @@ demo                 script 300 build                  eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service
 interop              dotnet 300 peers,aot              NativeIpc.Interop
 bench                script 300 build                  eng/bench-test.sh
+walks                script 400 pack,peers             eng/walks.py
+site                 script 300 build                  eng/site-test.sh
 faults               script 900 build                  eng/faults.sh
 distributed-lock     dotnet 300 -                      $locks --filter-not-trait Needs=service
 extensions           dotnet 300 -                      NativeIpc.Extensions.Tests

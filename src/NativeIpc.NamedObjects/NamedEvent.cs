@@ -40,7 +40,7 @@ public sealed class NamedEvent : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedEvent(bool, EventResetMode, string)"/>
+    /// <inheritdoc cref="NamedEvent(bool, EventResetMode, string)" path="/*[not(self::param)]"/>
     /// <param name="initialState">Whether a new one is set.</param>
     /// <param name="mode">Whether a wait resets a new one.</param>
     /// <param name="name">The name; null or empty for none.</param>
@@ -50,7 +50,7 @@ public sealed class NamedEvent : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedEvent(bool, EventResetMode, string)"/>
+    /// <inheritdoc cref="NamedEvent(bool, EventResetMode, string)" path="/*[not(self::param)]"/>
     /// <param name="initialState">Whether a new one is set.</param>
     /// <param name="mode">Whether a wait resets a new one.</param>
     /// <param name="name">The name; null or empty for none.</param>
@@ -60,7 +60,8 @@ public sealed class NamedEvent : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedEvent(bool, EventResetMode, string, NamedWaitHandleOptions)"/>
+    /// <inheritdoc cref="NamedEvent(bool, EventResetMode, string, NamedWaitHandleOptions)"
+    ///     path="/*[not(self::param)]"/>
     /// <param name="initialState">Whether a new one is set.</param>
     /// <param name="mode">Whether a wait resets a new one.</param>
     /// <param name="name">The name; null or empty for none.</param>
@@ -91,7 +92,7 @@ public sealed class NamedEvent : NamedWaitHandle
     /// <exception cref="IOException">The system refuses it for another reason.</exception>
     public static NamedEvent OpenExisting(string name) => Open(name, null) ?? throw Failures.NoHandle(name);
 
-    /// <inheritdoc cref="OpenExisting(string)"/>
+    /// <inheritdoc cref="OpenExisting(string)" path="/*[not(self::param)]"/>
     /// <param name="name">The name.</param>
     /// <param name="options">Who may use it.</param>
     public static NamedEvent OpenExisting(string name, NamedWaitHandleOptions options)
@@ -109,7 +110,7 @@ public sealed class NamedEvent : NamedWaitHandle
     public static bool TryOpenExisting(string name, [NotNullWhen(true)] out NamedEvent? result)
         => (result = TryOpen(name, null)) is not null;
 
-    /// <inheritdoc cref="TryOpenExisting(string, out NamedEvent)"/>
+    /// <inheritdoc cref="TryOpenExisting(string, out NamedEvent)" path="/*[not(self::param)]"/>
     /// <param name="name">The name.</param>
     /// <param name="options">Who may use it.</param>
     /// <param name="result">The event; null when there is none.</param>

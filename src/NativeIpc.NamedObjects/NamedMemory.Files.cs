@@ -28,7 +28,7 @@ public sealed partial class NamedMemory
     public static NamedMemory CreateFromFile(string path, FileMode mode, string? mapName)
         => new(MemoryMappedFile.CreateFromFile(path, mode, mapName));
 
-    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)"/>
+    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)" path="/*[not(self::param)]"/>
     /// <param name="path">The file.</param>
     /// <param name="mode">How it is opened.</param>
     /// <param name="mapName">The name of the map; null for none.</param>
@@ -36,7 +36,7 @@ public sealed partial class NamedMemory
     public static NamedMemory CreateFromFile(string path, FileMode mode, string? mapName, long capacity)
         => new(MemoryMappedFile.CreateFromFile(path, mode, mapName, capacity));
 
-    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)"/>
+    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)" path="/*[not(self::param)]"/>
     /// <param name="path">The file.</param>
     /// <param name="mode">How it is opened.</param>
     /// <param name="mapName">The name of the map; null for none.</param>
@@ -46,7 +46,7 @@ public sealed partial class NamedMemory
         MemoryMappedFileAccess access)
         => new(MemoryMappedFile.CreateFromFile(path, mode, mapName, capacity, access));
 
-    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)"/>
+    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)" path="/*[not(self::param)]"/>
     /// <param name="fileStream">The file.</param>
     /// <param name="mapName">The name of the map; null for none.</param>
     /// <param name="capacity">Its size in bytes; 0 for the file's.</param>
@@ -57,7 +57,7 @@ public sealed partial class NamedMemory
         MemoryMappedFileAccess access, HandleInheritability inheritability, bool leaveOpen)
         => new(MemoryMappedFile.CreateFromFile(fileStream, mapName, capacity, access, inheritability, leaveOpen));
 
-    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)"/>
+    /// <inheritdoc cref="CreateFromFile(string, FileMode, string)" path="/*[not(self::param)]"/>
     /// <param name="fileHandle">The file.</param>
     /// <param name="mapName">The name of the map; null for none.</param>
     /// <param name="capacity">Its size in bytes; 0 for the file's.</param>

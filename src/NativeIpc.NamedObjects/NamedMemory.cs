@@ -47,14 +47,14 @@ public sealed partial class NamedMemory : IDisposable
     public static NamedMemory CreateNew(string? mapName, long capacity)
         => CreateNew(mapName, capacity, MemoryMappedFileAccess.ReadWrite);
 
-    /// <inheritdoc cref="CreateNew(string, long)"/>
+    /// <inheritdoc cref="CreateNew(string, long)" path="/*[not(self::param)]"/>
     /// <param name="mapName">The name; null for none.</param>
     /// <param name="capacity">The size in bytes, 1 or more.</param>
     /// <param name="access">What views of this instance may do; not Write alone.</param>
     public static NamedMemory CreateNew(string? mapName, long capacity, MemoryMappedFileAccess access)
         => CreateNew(mapName, capacity, access, MemoryMappedFileOptions.None, HandleInheritability.None);
 
-    /// <inheritdoc cref="CreateNew(string, long)"/>
+    /// <inheritdoc cref="CreateNew(string, long)" path="/*[not(self::param)]"/>
     /// <param name="mapName">The name; null for none.</param>
     /// <param name="capacity">The size in bytes, 1 or more.</param>
     /// <param name="access">What views of this instance may do; not Write alone.</param>
@@ -94,7 +94,7 @@ public sealed partial class NamedMemory : IDisposable
     public static NamedMemory CreateOrOpen(string mapName, long capacity)
         => CreateOrOpen(mapName, capacity, MemoryMappedFileAccess.ReadWrite);
 
-    /// <inheritdoc cref="CreateOrOpen(string, long)"/>
+    /// <inheritdoc cref="CreateOrOpen(string, long)" path="/*[not(self::param)]"/>
     /// <param name="mapName">The name.</param>
     /// <param name="capacity">The size in bytes of a new one, 1 or more.</param>
     /// <param name="access">What views of this instance may do. With Write alone it opens, and where there is none it
@@ -102,7 +102,7 @@ public sealed partial class NamedMemory : IDisposable
     public static NamedMemory CreateOrOpen(string mapName, long capacity, MemoryMappedFileAccess access)
         => CreateOrOpen(mapName, capacity, access, MemoryMappedFileOptions.None, HandleInheritability.None);
 
-    /// <inheritdoc cref="CreateOrOpen(string, long, MemoryMappedFileAccess)"/>
+    /// <inheritdoc cref="CreateOrOpen(string, long, MemoryMappedFileAccess)" path="/*[not(self::param)]"/>
     /// <param name="mapName">The name.</param>
     /// <param name="capacity">The size in bytes of a new one, 1 or more.</param>
     /// <param name="access">What views of this instance may do. With Write alone it opens, and where there is none it
@@ -143,13 +143,13 @@ public sealed partial class NamedMemory : IDisposable
     public static NamedMemory OpenExisting(string mapName)
         => OpenExisting(mapName, MemoryMappedFileRights.ReadWrite, HandleInheritability.None);
 
-    /// <inheritdoc cref="OpenExisting(string)"/>
+    /// <inheritdoc cref="OpenExisting(string)" path="/*[not(self::param)]"/>
     /// <param name="mapName">The name.</param>
     /// <param name="desiredAccessRights">What views of this instance may do.</param>
     public static NamedMemory OpenExisting(string mapName, MemoryMappedFileRights desiredAccessRights)
         => OpenExisting(mapName, desiredAccessRights, HandleInheritability.None);
 
-    /// <inheritdoc cref="OpenExisting(string)"/>
+    /// <inheritdoc cref="OpenExisting(string)" path="/*[not(self::param)]"/>
     /// <param name="mapName">The name.</param>
     /// <param name="desiredAccessRights">What views of this instance may do.</param>
     /// <param name="inheritability">Whether children get the handle. On Linux: None.</param>
@@ -203,7 +203,7 @@ public sealed partial class NamedMemory : IDisposable
     public NamedMemoryViewAccessor CreateViewAccessor(long offset, long size)
         => CreateViewAccessor(offset, size, MemoryMappedFileAccess.ReadWrite);
 
-    /// <inheritdoc cref="CreateViewAccessor(long, long)"/>
+    /// <inheritdoc cref="CreateViewAccessor(long, long)" path="/*[not(self::param)]"/>
     /// <param name="offset">Where it begins, in bytes.</param>
     /// <param name="size">Its size in bytes; 0 for all that is behind <paramref name="offset"/>.</param>
     /// <param name="access">What it may do.</param>
@@ -232,7 +232,7 @@ public sealed partial class NamedMemory : IDisposable
     public NamedMemoryViewStream CreateViewStream(long offset, long size)
         => CreateViewStream(offset, size, MemoryMappedFileAccess.ReadWrite);
 
-    /// <inheritdoc cref="CreateViewStream(long, long)"/>
+    /// <inheritdoc cref="CreateViewStream(long, long)" path="/*[not(self::param)]"/>
     /// <param name="offset">Where it begins, in bytes.</param>
     /// <param name="size">Its size in bytes; 0 for all that is behind <paramref name="offset"/>.</param>
     /// <param name="access">What it may do.</param>

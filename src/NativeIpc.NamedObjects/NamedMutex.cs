@@ -51,7 +51,7 @@ public sealed class NamedMutex : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedMutex(bool, string)"/>
+    /// <inheritdoc cref="NamedMutex(bool, string)" path="/*[not(self::param)]"/>
     /// <param name="initiallyOwned">Whether the calling thread owns it, if it is made.</param>
     /// <param name="name">The name; null or empty for none.</param>
     /// <param name="createdNew">Whether it was made, and not found.</param>
@@ -60,7 +60,7 @@ public sealed class NamedMutex : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedMutex(bool, string)"/>
+    /// <inheritdoc cref="NamedMutex(bool, string)" path="/*[not(self::param)]"/>
     /// <param name="initiallyOwned">Whether the calling thread owns it, if it is made.</param>
     /// <param name="name">The name; null or empty for none.</param>
     /// <param name="options">Who may use it. A prefix of the name has to say the same, or there is none.</param>
@@ -69,7 +69,7 @@ public sealed class NamedMutex : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedMutex(bool, string, NamedWaitHandleOptions)"/>
+    /// <inheritdoc cref="NamedMutex(bool, string, NamedWaitHandleOptions)" path="/*[not(self::param)]"/>
     /// <param name="initiallyOwned">Whether the calling thread owns it, if it is made.</param>
     /// <param name="name">The name; null or empty for none.</param>
     /// <param name="options">Who may use it. A prefix of the name has to say the same, or there is none.</param>
@@ -79,7 +79,7 @@ public sealed class NamedMutex : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedMutex(bool, string, NamedWaitHandleOptions)"/>
+    /// <inheritdoc cref="NamedMutex(bool, string, NamedWaitHandleOptions)" path="/*[not(self::param)]"/>
     /// <param name="name">The name; null or empty for none.</param>
     /// <param name="options">Who may use it. A prefix of the name has to say the same, or there is none.</param>
     public NamedMutex(string? name, NamedWaitHandleOptions options)
@@ -106,7 +106,7 @@ public sealed class NamedMutex : NamedWaitHandle
     /// <exception cref="IOException">The system refuses it for another reason.</exception>
     public static NamedMutex OpenExisting(string name) => Open(name, null) ?? throw Failures.NoHandle(name);
 
-    /// <inheritdoc cref="OpenExisting(string)"/>
+    /// <inheritdoc cref="OpenExisting(string)" path="/*[not(self::param)]"/>
     /// <param name="name">The name.</param>
     /// <param name="options">Who may use it.</param>
     public static NamedMutex OpenExisting(string name, NamedWaitHandleOptions options)
@@ -124,7 +124,7 @@ public sealed class NamedMutex : NamedWaitHandle
     public static bool TryOpenExisting(string name, [NotNullWhen(true)] out NamedMutex? result)
         => (result = TryOpen(name, null)) is not null;
 
-    /// <inheritdoc cref="TryOpenExisting(string, out NamedMutex)"/>
+    /// <inheritdoc cref="TryOpenExisting(string, out NamedMutex)" path="/*[not(self::param)]"/>
     /// <param name="name">The name.</param>
     /// <param name="options">Who may use it.</param>
     /// <param name="result">The mutex; null when there is none.</param>

@@ -40,7 +40,7 @@ public sealed class NamedSemaphore : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedSemaphore(int, int, string)"/>
+    /// <inheritdoc cref="NamedSemaphore(int, int, string)" path="/*[not(self::param)]"/>
     /// <param name="initialCount">The permits at first, 0 or more.</param>
     /// <param name="maximumCount">The most permits, 1 or more.</param>
     /// <param name="name">The name; null or empty for none.</param>
@@ -50,7 +50,7 @@ public sealed class NamedSemaphore : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedSemaphore(int, int, string)"/>
+    /// <inheritdoc cref="NamedSemaphore(int, int, string)" path="/*[not(self::param)]"/>
     /// <param name="initialCount">The permits at first, 0 or more.</param>
     /// <param name="maximumCount">The most permits, 1 or more.</param>
     /// <param name="name">The name; null or empty for none.</param>
@@ -60,7 +60,7 @@ public sealed class NamedSemaphore : NamedWaitHandle
     {
     }
 
-    /// <inheritdoc cref="NamedSemaphore(int, int, string, NamedWaitHandleOptions)"/>
+    /// <inheritdoc cref="NamedSemaphore(int, int, string, NamedWaitHandleOptions)" path="/*[not(self::param)]"/>
     /// <param name="initialCount">The permits at first, 0 or more.</param>
     /// <param name="maximumCount">The most permits, 1 or more.</param>
     /// <param name="name">The name; null or empty for none.</param>
@@ -92,7 +92,7 @@ public sealed class NamedSemaphore : NamedWaitHandle
     public static NamedSemaphore OpenExisting(string name)
         => Open(name, null) ?? throw Failures.NoHandle(name);
 
-    /// <inheritdoc cref="OpenExisting(string)"/>
+    /// <inheritdoc cref="OpenExisting(string)" path="/*[not(self::param)]"/>
     /// <param name="name">The name.</param>
     /// <param name="options">Who may use it.</param>
     public static NamedSemaphore OpenExisting(string name, NamedWaitHandleOptions options)
@@ -110,7 +110,7 @@ public sealed class NamedSemaphore : NamedWaitHandle
     public static bool TryOpenExisting(string name, [NotNullWhen(true)] out NamedSemaphore? result)
         => (result = TryOpen(name, null)) is not null;
 
-    /// <inheritdoc cref="TryOpenExisting(string, out NamedSemaphore)"/>
+    /// <inheritdoc cref="TryOpenExisting(string, out NamedSemaphore)" path="/*[not(self::param)]"/>
     /// <param name="name">The name.</param>
     /// <param name="options">Who may use it.</param>
     /// <param name="result">The semaphore; null when there is none.</param>

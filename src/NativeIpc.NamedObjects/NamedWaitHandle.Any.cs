@@ -27,7 +27,7 @@ public abstract partial class NamedWaitHandle
     /// it.</exception>
     public static new int WaitAny(WaitHandle[] waitHandles) => WaitAny(waitHandles, Timeout.Infinite);
 
-    /// <inheritdoc cref="WaitAny(WaitHandle[])"/>
+    /// <inheritdoc cref="WaitAny(WaitHandle[])" path="/*[not(self::param)]"/>
     /// <summary>Waits for one of several handles, named and local ones mixed, at most for a time.</summary>
     /// <param name="waitHandles">The handles, 1 to 64.</param>
     /// <param name="millisecondsTimeout">Milliseconds; 0 tries once, <see cref="Timeout.Infinite"/> waits as long as it
@@ -48,14 +48,14 @@ public abstract partial class NamedWaitHandle
             : MixedWait.Run(waitHandles, named, millisecondsTimeout);
     }
 
-    /// <inheritdoc cref="WaitAny(WaitHandle[], int)"/>
+    /// <inheritdoc cref="WaitAny(WaitHandle[], int)" path="/*[not(self::param)]"/>
     /// <param name="waitHandles">The handles, 1 to 64.</param>
     /// <param name="timeout">The time; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits as long as it
     /// takes.</param>
     public static new int WaitAny(WaitHandle[] waitHandles, TimeSpan timeout)
         => WaitAny(waitHandles, Milliseconds(timeout));
 
-    /// <inheritdoc cref="WaitAny(WaitHandle[], int)"/>
+    /// <inheritdoc cref="WaitAny(WaitHandle[], int)" path="/*[not(self::param)]"/>
     /// <param name="waitHandles">The handles, 1 to 64.</param>
     /// <param name="millisecondsTimeout">Milliseconds; 0 tries once, <see cref="Timeout.Infinite"/> waits as long as it
     /// takes.</param>
@@ -63,7 +63,7 @@ public abstract partial class NamedWaitHandle
     public static new int WaitAny(WaitHandle[] waitHandles, int millisecondsTimeout, bool exitContext)
         => WaitAny(waitHandles, millisecondsTimeout);
 
-    /// <inheritdoc cref="WaitAny(WaitHandle[], TimeSpan)"/>
+    /// <inheritdoc cref="WaitAny(WaitHandle[], TimeSpan)" path="/*[not(self::param)]"/>
     /// <param name="waitHandles">The handles, 1 to 64.</param>
     /// <param name="timeout">The time; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits as long as it
     /// takes.</param>
@@ -79,27 +79,27 @@ public abstract partial class NamedWaitHandle
     public static new bool WaitAll(WaitHandle[] waitHandles)
         => WaitHandle.WaitAll(WithoutNamed(waitHandles, nameof(WaitAll)));
 
-    /// <inheritdoc cref="WaitAll(WaitHandle[])"/>
+    /// <inheritdoc cref="WaitAll(WaitHandle[])" path="/*[not(self::param)]"/>
     /// <param name="waitHandles">The handles.</param>
     /// <param name="millisecondsTimeout">Milliseconds.</param>
     /// <returns>False when the time passed.</returns>
     public static new bool WaitAll(WaitHandle[] waitHandles, int millisecondsTimeout)
         => WaitHandle.WaitAll(WithoutNamed(waitHandles, nameof(WaitAll)), millisecondsTimeout);
 
-    /// <inheritdoc cref="WaitAll(WaitHandle[], int)"/>
+    /// <inheritdoc cref="WaitAll(WaitHandle[], int)" path="/*[not(self::param)]"/>
     /// <param name="waitHandles">The handles.</param>
     /// <param name="timeout">The time.</param>
     public static new bool WaitAll(WaitHandle[] waitHandles, TimeSpan timeout)
         => WaitHandle.WaitAll(WithoutNamed(waitHandles, nameof(WaitAll)), timeout);
 
-    /// <inheritdoc cref="WaitAll(WaitHandle[], int)"/>
+    /// <inheritdoc cref="WaitAll(WaitHandle[], int)" path="/*[not(self::param)]"/>
     /// <param name="waitHandles">The handles.</param>
     /// <param name="millisecondsTimeout">Milliseconds.</param>
     /// <param name="exitContext">Without effect, as in .NET.</param>
     public static new bool WaitAll(WaitHandle[] waitHandles, int millisecondsTimeout, bool exitContext)
         => WaitAll(waitHandles, millisecondsTimeout);
 
-    /// <inheritdoc cref="WaitAll(WaitHandle[], TimeSpan)"/>
+    /// <inheritdoc cref="WaitAll(WaitHandle[], TimeSpan)" path="/*[not(self::param)]"/>
     /// <param name="waitHandles">The handles.</param>
     /// <param name="timeout">The time.</param>
     /// <param name="exitContext">Without effect, as in .NET.</param>
@@ -115,7 +115,7 @@ public abstract partial class NamedWaitHandle
     public static new bool SignalAndWait(WaitHandle toSignal, WaitHandle toWaitOn)
         => SignalAndWait(toSignal, toWaitOn, Timeout.Infinite, false);
 
-    /// <inheritdoc cref="SignalAndWait(WaitHandle, WaitHandle)"/>
+    /// <inheritdoc cref="SignalAndWait(WaitHandle, WaitHandle)" path="/*[not(self::param)]"/>
     /// <param name="toSignal">The handle to signal.</param>
     /// <param name="toWaitOn">The handle to wait for.</param>
     /// <param name="timeout">The time.</param>
@@ -124,7 +124,7 @@ public abstract partial class NamedWaitHandle
     public static new bool SignalAndWait(WaitHandle toSignal, WaitHandle toWaitOn, TimeSpan timeout, bool exitContext)
         => SignalAndWait(toSignal, toWaitOn, Milliseconds(timeout), exitContext);
 
-    /// <inheritdoc cref="SignalAndWait(WaitHandle, WaitHandle, TimeSpan, bool)"/>
+    /// <inheritdoc cref="SignalAndWait(WaitHandle, WaitHandle, TimeSpan, bool)" path="/*[not(self::param)]"/>
     /// <param name="toSignal">The handle to signal.</param>
     /// <param name="toWaitOn">The handle to wait for.</param>
     /// <param name="millisecondsTimeout">Milliseconds.</param>

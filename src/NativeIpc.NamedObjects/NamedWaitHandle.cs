@@ -85,13 +85,13 @@ public abstract partial class NamedWaitHandle : WaitHandle
     /// it now.</exception>
     public override bool WaitOne(TimeSpan timeout) => WaitOne(Milliseconds(timeout));
 
-    /// <inheritdoc cref="WaitOne(int)"/>
+    /// <inheritdoc cref="WaitOne(int)" path="/*[not(self::param)]"/>
     /// <param name="millisecondsTimeout">Milliseconds; 0 tries once, <see cref="Timeout.Infinite"/> waits as long as it
     /// takes.</param>
     /// <param name="exitContext">Without effect, as in .NET.</param>
     public override bool WaitOne(int millisecondsTimeout, bool exitContext) => WaitOne(millisecondsTimeout);
 
-    /// <inheritdoc cref="WaitOne(TimeSpan)"/>
+    /// <inheritdoc cref="WaitOne(TimeSpan)" path="/*[not(self::param)]"/>
     /// <param name="timeout">The time; zero tries once, <see cref="Timeout.InfiniteTimeSpan"/> waits as long as it
     /// takes.</param>
     /// <param name="exitContext">Without effect, as in .NET.</param>

@@ -208,14 +208,14 @@ public sealed partial class SystemEvent : IDisposable
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public static NativeIpcKey PlatformSafeKey(string name) => PlatformSafeKey(name, NativeIpcKey.DefaultType, out _);
 
-    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <inheritdoc cref="PlatformSafeKey(string)" path="/*[not(self::param)]"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key. A type of another platform gives an empty native key;
     /// <see cref="NativeIpcKeyRules"/> makes the keys of other platforms.</param>
     public static NativeIpcKey PlatformSafeKey(string name, NativeIpcKeyType type)
         => PlatformSafeKey(name, type, out _);
 
-    /// <inheritdoc cref="PlatformSafeKey(string)"/>
+    /// <inheritdoc cref="PlatformSafeKey(string)" path="/*[not(self::param)]"/>
     /// <param name="name">Any text; by custom a reverse domain name.</param>
     /// <param name="type">The type of the key.</param>
     /// <param name="wasCut">Whether the name was too long for the platform and was cut: two names may then give one
@@ -255,7 +255,7 @@ public sealed partial class SystemEvent : IDisposable
     public static NativeIpcKey PlatformSafeKey(string name, NameScope scope)
         => PlatformSafeKey(name, scope, NativeIpcKey.DefaultType);
 
-    /// <inheritdoc cref="PlatformSafeKey(string, NameScope)"/>
+    /// <inheritdoc cref="PlatformSafeKey(string, NameScope)" path="/*[not(self::param)]"/>
     /// <param name="name">The name; by custom a reverse domain name. Not empty, <c>.</c> or <c>..</c>; without slash,
     /// backslash and NUL; a first character other than <c>~</c>.</param>
     /// <param name="scope">Who meets under the name; <see cref="NameScope"/> says what the key is then.</param>

@@ -54,7 +54,7 @@ public readonly partial struct NativeIpcKey
     public static NativeIpcKey Parse(ReadOnlySpan<char> text)
         => KeyText.TryParse(text, out NativeIpcKey key, out KeyTextFault fault) ? key : throw fault.ToException(text);
 
-    /// <inheritdoc cref="Parse(string)"/>
+    /// <inheritdoc cref="Parse(string)" path="/*[not(self::param)]"/>
     /// <param name="s">The text. White space is never trimmed.</param>
     /// <param name="provider">Not used: the text does not depend on a culture.</param>
     /// <exception cref="ArgumentNullException"><paramref name="s"/> is null.</exception>
@@ -64,7 +64,7 @@ public readonly partial struct NativeIpcKey
         return Parse(s.AsSpan());
     }
 
-    /// <inheritdoc cref="Parse(string)"/>
+    /// <inheritdoc cref="Parse(string)" path="/*[not(self::param)]"/>
     /// <param name="s">The text. White space is never trimmed.</param>
     /// <param name="provider">Not used: the text does not depend on a culture.</param>
     public static NativeIpcKey Parse(ReadOnlySpan<char> s, IFormatProvider? provider) => Parse(s);
@@ -80,14 +80,14 @@ public readonly partial struct NativeIpcKey
     public static bool TryParse(ReadOnlySpan<char> text, out NativeIpcKey key)
         => KeyText.TryParse(text, out key, out _);
 
-    /// <inheritdoc cref="TryParse(string?, out NativeIpcKey)"/>
+    /// <inheritdoc cref="TryParse(string?, out NativeIpcKey)" path="/*[not(self::param)]"/>
     /// <param name="s">The text. White space is never trimmed.</param>
     /// <param name="provider">Not used: the text does not depend on a culture.</param>
     /// <param name="result">The key, or the invalid key when the text is none.</param>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out NativeIpcKey result)
         => KeyText.TryParse(s, out result, out _);
 
-    /// <inheritdoc cref="TryParse(string?, out NativeIpcKey)"/>
+    /// <inheritdoc cref="TryParse(string?, out NativeIpcKey)" path="/*[not(self::param)]"/>
     /// <param name="s">The text. White space is never trimmed.</param>
     /// <param name="provider">Not used: the text does not depend on a culture.</param>
     /// <param name="result">The key, or the invalid key when the text is none.</param>

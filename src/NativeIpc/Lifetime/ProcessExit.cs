@@ -72,7 +72,7 @@ internal static class ProcessExit
     /// made.</param>
     public static Call Begin(in NativeIpcKey key, bool owns) => Begin(key, owns, s_patience);
 
-    /// <inheritdoc cref="Begin(in NativeIpcKey, bool)"/>
+    /// <inheritdoc cref="Begin(in NativeIpcKey, bool)" path="/*[not(self::param)]"/>
     /// <param name="key">As there.</param>
     /// <param name="owns">As there.</param>
     /// <param name="bound">How long the caller may be held up at the end of the process.</param>

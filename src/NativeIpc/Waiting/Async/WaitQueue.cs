@@ -32,7 +32,7 @@ internal abstract class WaitQueue
     public abstract bool Pump();
 }
 
-/// <inheritdoc/>
+/// <inheritdoc path="/*[not(self::param)]"/>
 /// <remarks>Order of locks: this gate, then the signal's. Nothing is completed under a gate, since the continuation may
 /// run right there.</remarks>
 /// <param name="target">What is waited for.</param>
