@@ -23,7 +23,13 @@ verdict 'the README has at most 150 lines of at most 120 characters' "$(
 long=$(awk '/^```(csharp|cpp)/ { n = NR } /^```$/ && n { if (NR - n > 7) print "line " n; n = 0 }' README.md)
 verdict 'the programs of the README have at most six lines' "$long"
 
-verdict 'the pages are written for readers: eng/prose.py' "$(python3 eng/prose.py 2>&1 | head -n 5 | tr '\n' ' ')"
+name='the pages are written for readers: eng/prose.py'
+found=$(python3 eng/prose.py --linter 2>&1)
+if [ $? = 3 ]; then
+    echo "SKIP docs: $name, with write-good: npm does not give it here"
+    found=$(python3 eng/prose.py 2>&1)
+fi
+verdict "$name" "$(head -n 5 <<<"$found" | tr '\n' ' ' | sed 's/^ $//')"
 
 class=$(sed -n '/^```csharp$/,/^```$/p' docs/configuration.md | sed '1d; /^```$/,$d')
 shown=$(awk '/internal sealed class ServerOptions/ { on = 1 } on { print } on && /^    }$/ { exit }' \

@@ -4,10 +4,16 @@ and words that the glossary (docs/glossary.md) has another word for, on the page
 
 prose.py              prints what it finds, and fails then
 prose.py --scores     the score of each page
+prose.py --linter     also what write-good says (npm, version below; kept in ~/.cache/nativeipc), of what it is asked for.
+                      Exit code 3: there is no npm, or it does not get the linter
 """
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -16,6 +22,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LONGEST = 36
 EASE = 60
 BESIDE = {"docs/design.md", "docs/interop.md", "docs/layouts.md", "docs/nipc-in-the-wild.md", "docs/nipc-json.md"}
+
+WRITE_GOOD = "1.0.8"
+# Not asked for: passives, adverbs and "there is" have their place. Words of the field, or that say what they say:
+FINE = {"acquire", "it is", "it was", "several", "many", "maximum", "multiple", "all of", "allocate", "implement", "huge",
+        "outside of", "in between", "type of", "few", "however", "so", "advise", "minimum", "transmit", "is able to", "attempt"}
 
 # What says nothing, is written for those who know already, or is no English of today.
 PHRASES = [
@@ -89,6 +100,36 @@ def not_said():
             yield from ((word.strip(), cells[1]) for word in cells[3].split(","))
 
 
+def linted():
+    """What write-good finds on the pages, of which it gets nothing but the prose, line by line."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    kept = cache / f"nativeipc/write-good-{WRITE_GOOD}"
+    program = kept / "node_modules/.bin/write-good"
+    if not program.exists():
+        npm = shutil.which("npm")
+        if not npm or subprocess.run(
+                [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", kept, f"write-good@{WRITE_GOOD}"],
+                check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+            print("npm does not give write-good here")
+            sys.exit(3)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, path in enumerate(pages()):
+            lines = []
+            for line, words in prose(path.read_text(encoding="utf-8")):
+                lines += [""] * (line - 1 - len(lines)) + [plain(words)]
+            (pathlib.Path(folder) / f"{number}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        names = [str(path.relative_to(ROOT)) for path in pages()]
+        said = subprocess.run([program, "--parse", "--no-passive", "--no-adverb", "--no-thereIs",
+                               *(f"{number}.txt" for number in range(len(names)))],
+                              cwd=folder, check=False, capture_output=True, text=True).stdout
+    for number, line, words in re.findall(r"^(\d+)\.txt:(\d+):\d+:(.*)$", said, re.MULTILINE):
+        word = re.match(r'"([^"]*)"', words)
+        if "code" in words and "repeated" in words:  # two pieces of code, which are one word each here
+            continue
+        if names[int(number)] not in BESIDE and (not word or word[1].strip().lower() not in FINE):
+            yield f"{names[int(number)]}:{line}: {words}"
+
+
 def public_comments():
     for path in sorted(ROOT.glob("src/NativeIpc*/**/*.cs")):
         if "/obj/" not in str(path) and "/bin/" not in str(path):
@@ -131,6 +172,8 @@ def main():
                      for word, right in others if find(word, words))
     if "--scores" in sys.argv:
         print("\n".join(f"{score:5.1f} {name}" for score, name in sorted(scores)))
+    if "--linter" in sys.argv:
+        found.extend(linted())
     if found:
         print("\n".join(found))
     sys.exit(bool(found))
