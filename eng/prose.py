@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Looks over the words of the pages for readers: long sentences, pages that are hard to read, phrases that say nothing,
-and words that the glossary (docs/glossary.md) has another word for, on the pages and in comments of the public surface.
+"""Looks over the words of the pages for readers: long sentences, pages that are hard to read, questions without a short
+answer, long tables, phrases that say nothing, and words that the glossary (docs/glossary.md) has another word for, on
+the pages and in comments of the public surface.
 
 prose.py              prints what it finds, and fails then
 prose.py --scores     the score of each page
@@ -21,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # that list facts for those who build the library are beside this: they are read with the code, or written by tests.
 LONGEST = 36
 EASE = 60
+# Sentences in which a page answers the question that is its title, and rows of a table.
+ANSWER, ROWS = 2, 40
 BESIDE = {"docs/design.md", "docs/interop.md", "docs/layouts.md", "docs/nipc-in-the-wild.md", "docs/nipc-json.md"}
 
 WRITE_GOOD = "1.0.8"
@@ -62,6 +65,17 @@ def prose(text):
             words.append(re.sub(r"^\s*([-*]|\d+\.) ", "", line).strip())
         if "-->" in line:
             comment = False
+
+
+def tables(text):
+    """The number of rows of each table."""
+    rows = 0
+    for line in text.split("\n") + [""]:
+        if line.startswith("|"):
+            rows += 1
+        elif rows:
+            yield rows - 2
+            rows = 0
 
 
 def plain(text):
@@ -150,7 +164,12 @@ def main():
     for path in pages():
         name = str(path.relative_to(ROOT))
         text, whole = path.read_text(encoding="utf-8"), []
-        for line, words in prose(text):
+        parts = list(prose(text))
+        if text.split("\n", 1)[0].endswith("?") and len(re.findall(r"[.!?](?=\s|$)", plain(parts[0][1]))) > ANSWER:
+            found.append(f"{name}: the answer to its question has more than {ANSWER} sentences")
+        found.extend(f"{name}: a table of {rows} rows, {ROWS} are two screens" for rows in tables(text)
+                     if rows > ROWS and name not in BESIDE)
+        for line, words in parts:
             words = plain(words)
             whole.append(words)
             found.extend(f"{name}:{line}: say it without '{phrase}'" for phrase in PHRASES
