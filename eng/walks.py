@@ -2,7 +2,7 @@
 """Types what docs/start.md says, as a new user does, and compares what is printed with the page: one walk for each way
 to start. Prints PASS, FAIL and SKIP lines.
 
-walks.py              here, in a home of its own, with the packages of artifacts/packages (./test.sh pack makes them)
+walks.py              here, in a home of its own, with the packages in artifacts/packages that the step pack has made
 walks.py --bare       in a bare Debian 12 with the SDK of this machine, as root: everything, packages and packing too.
                       Debian is kept in ~/.cache/nativeipc/bare-12.tar (debootstrap)
 
@@ -24,7 +24,8 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/start.md"
-PATIENCE = 300 * int(os.environ.get("NATIVEIPC_SLOWNESS", "1"))
+# Seconds for a block; bare, one block packs everything from nothing.
+PATIENCE = (1800 if "--bare" in sys.argv else 300) * int(os.environ.get("NATIVEIPC_SLOWNESS", "1"))
 BLOCK = re.compile(r"^```(\w+)((?: [\w=./-]+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "\x01"
 
@@ -262,7 +263,7 @@ def main():
         if platform.system() != "Linux":
             reason = "the page is for Linux"
         elif not bare and not any((ROOT / "artifacts/packages").glob("NativeIpc.Tool.*.nupkg")):
-            reason = "no packages; ./test.sh pack makes them"
+            reason = "no packages: the step pack makes them"
         elif not bare and name == "qt" and subprocess.run(["pkg-config", "--exists", "Qt5Core"], check=False,
                                                           stderr=subprocess.DEVNULL).returncode != 0:
             reason = "no Qt 5 (eng/debian-packages.txt)"

@@ -147,7 +147,7 @@ def main():
     shutil.copytree(ROOT / "eng/site/template", out / "template")
     (out / "toc.yml").write_text("".join(
         f"- name: {name}\n  href: {page if page.endswith('/') else PAGES[ROOT / page]}\n" for name, page in NAVIGATION))
-    (out / "docs/toc.yml").write_text(contents())
+    (out / "docs" / "toc.yml").write_text(contents())
     (out / "docfx.json").write_text(json.dumps(configuration(out), indent=2))
 
 
