@@ -7,13 +7,14 @@ script, no service and no font of its own. docs/images/demo.svg is
 demo-svg.py [--size COLUMNSxROWS] [--frames N] [--rest SECONDS] [--idle SECONDS] [--limit BYTES] [--after TEXT]
             [--show TEXT] OUT [COMMAND...]
     --size    of the terminal; 100x30 by default
-    --frames  at most, chosen evenly; 60 by default
+    --frames  at most, chosen evenly; 140 by default
     --rest    how long the last frame stays; 4 by default
-    --idle    how long nothing may happen: longer pauses are cut to that; 1 by default
-    --after   begin when this text is on the screen (a regular expression): what was before is left out
-    --limit   bytes that the file may have: frames are left out until it fits; 600000 by default
+    --idle    how long nothing may happen: longer pauses are cut to that; 0.8 by default
+    --after   begin when this text is on the screen (a regular expression): without what was before, as a build
+    --limit   bytes that the file may have: frames are left out until it fits; 450000 by default
     --show    the command line that the first row shows; that of COMMAND by default
-COMMAND is ./demo.sh by default. Its exit code must be 0. The standard library only; Linux and macOS.
+COMMAND is ./demo.sh by default, from its picture on. Its exit code must be 0. The standard library only; Linux and
+macOS.
 """
 import argparse
 import base64
@@ -273,7 +274,7 @@ def colours(frame):
 def png(lines):
     """A picture of four colours' parts a pixel; what has no colour is clear. They are rounded, which packs better."""
     raw = b"".join(b"\0" + b"".join(
-        bytes((*(min(part + 4 & 0xF8, 255) for part in pixel), 255)) if pixel else b"\0\0\0\0" for pixel in line)
+        bytes((*(min(part + 4 & ~7, 255) for part in pixel), 255)) if pixel else b"\0\0\0\0" for pixel in line)
         for line in lines)
 
     def chunk(kind, data):
@@ -350,15 +351,17 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[2], add_help=True)
     parser.add_argument("out")
     parser.add_argument("--size", default="100x30")
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=140)
     parser.add_argument("--rest", type=float, default=4)
-    parser.add_argument("--idle", type=float, default=1)
+    parser.add_argument("--idle", type=float, default=0.8)
     parser.add_argument("--after")
-    parser.add_argument("--limit", type=int, default=600000)
+    parser.add_argument("--limit", type=int, default=450000)
     parser.add_argument("--show")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
-    command = options.command or ["./demo.sh"]
+    if not options.command:
+        options.command, options.after = ["./demo.sh"], options.after or "[▀▄█]"
+    command = options.command
     columns, rows = map(int, options.size.split("x"))
     shown = options.show or " ".join(command)
     frames, most = cut(record(command, columns, rows, shown), options.idle, options.after), options.frames

@@ -23,6 +23,13 @@ verdict 'the README has at most 150 lines of at most 120 characters' "$(
 long=$(awk '/^```(csharp|cpp)/ { n = NR } /^```$/ && n { if (NR - n > 7) print "line " n; n = 0 }' README.md)
 verdict 'the programs of the README have at most six lines' "$long"
 
+# The picture of the first page is drawn by hand, so that pages do not change with each run.
+picture=$(mktemp)
+said=$(python3 eng/demo-svg.py --size 40x4 "$picture" sh -c 'printf "a\033[3;5H\033[1;32mgreen\033[0m\n"' 2>&1)
+verdict 'eng/demo-svg.py draws what a terminal shows' "$(
+    grep -q '<tspan x="32" textLength="40" fill="#3fb950" font-weight="bold">green</tspan>' "$picture" || echo "$said")"
+rm -f "$picture"
+
 name='the pages are written for readers: eng/prose.py'
 found=$(python3 eng/prose.py --linter 2>&1)
 if [ $? = 3 ]; then
