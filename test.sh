@@ -34,6 +34,7 @@ root=$PWD
 events='-class NativeIpc.Conformance.Windows.Event* -class NativeIpc.Conformance.Windows.Any*'
 no_events=${events//-class/-class-}
 suite=NativeIpc.Conformance locks=NativeIpc.DistributedLock.Tests
+rings=NativeIpc.Channels.Rings rings_peer=NativeIpc.Channels.Peer
 named=NativeIpc.NamedObjects.Tests named_peers='NativeIpc.NamedObjects.Peer samples/dotnet/BusOnWindowsApi'
 steps="
 runner               script 120 +wine                  eng/runner-test.sh
@@ -64,8 +65,9 @@ distributed-lock     dotnet 300 -                      $locks --filter-not-trait
 extensions           dotnet 300 -                      NativeIpc.Extensions.Tests
 named-objects        dotnet 300 -                      $named
 named-objects-wine   wine   400 wine-conformance,+wine $named $named_peers -trait- Needs=Linux
+rings-wine           wine   300 wine-conformance,+wine $rings $rings_peer -trait Needs=Windows
 channels             dotnet 300 -                      NativeIpc.Channels.Tests
-rings                dotnet 300 -                      NativeIpc.Channels.Rings
+rings                dotnet 300 -                      $rings
 analyzers            dotnet 300 -                      NativeIpc.Analyzers.Tests
 conformance-plain    dotnet 600 -                      NATIVEIPC_PLAIN_POSIX=1 $suite --filter-trait Calls=plain
 conformance-portable dotnet 600 -                      NATIVEIPC_PORTABLE_WAITS=1 $suite --filter-trait Waits=portable

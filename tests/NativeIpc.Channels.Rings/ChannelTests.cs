@@ -34,8 +34,9 @@ public abstract class ChannelTests : IDisposable
     }
 
     /// <summary>Starts the second process; <see cref="Line"/> reads what it says.</summary>
-    private protected Process Peer(params string[] arguments) => Start(Path.Combine(Metadata("PeerFolder"),
-        "NativeIpc.Channels.Peer"), arguments);
+    private protected Process Peer(params string[] arguments) => Start(OperatingSystem.IsWindows()
+        ? Path.Combine(AppContext.BaseDirectory, "NativeIpc.Channels.Peer.exe") // eng/wine-publish.sh puts it there
+        : Path.Combine(Metadata("PeerFolder"), "NativeIpc.Channels.Peer"), arguments);
 
     private protected Process Start(string program, params string[] arguments)
     {

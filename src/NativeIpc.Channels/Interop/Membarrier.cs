@@ -24,7 +24,8 @@ internal static partial class Membarrier
     }
 
     private static bool IsKnown()
-        => RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;
+        => OperatingSystem.IsLinux()
+            && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;
 
     [LibraryImport("libc")]
     private static partial nint syscall(nint number, int command, int flags, int processor);

@@ -53,6 +53,7 @@ internal static partial class RoleLocks
     }
 
     public const int NoRight = EACCES;
+    public const int Taken = EAGAIN;
 
     public static bool IsGone(int number) => number == ENOENT;
 

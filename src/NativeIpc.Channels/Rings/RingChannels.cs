@@ -8,6 +8,7 @@ namespace NativeIpc.Channels;
 
 /// <summary>A channel's end that writes values to a ring.</summary>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal sealed class RingChannelWriter<T>(SharedRingWriter writer) : ChannelWriter<T>
     where T : unmanaged
 {
@@ -39,6 +40,7 @@ internal sealed class RingChannelWriter<T>(SharedRingWriter writer) : ChannelWri
 
 /// <summary>A channel's end that reads values from a ring.</summary>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal sealed class RingChannelReader<T>(SharedRingReader reader) : ChannelReader<T>
     where T : unmanaged
 {

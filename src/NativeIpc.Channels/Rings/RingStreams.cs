@@ -4,6 +4,7 @@ namespace NativeIpc.Channels;
 
 /// <summary>A stream that writes to a ring.</summary>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal sealed class RingWriteStream(SharedRingWriter writer) : Stream
 {
     // So that the other side begins while this one still copies
@@ -81,6 +82,7 @@ internal sealed class RingWriteStream(SharedRingWriter writer) : Stream
 
 /// <summary>A stream that reads a ring's messages one behind the other.</summary>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal sealed class RingReadStream(SharedRingReader reader) : Stream
 {
     private ReadOnlyMemory<byte> _rest; // of the message that was given and not released

@@ -13,12 +13,13 @@ namespace NativeIpc.Channels;
 /// no part of a message; the next one goes on where it was. A reader that is killed loses nothing, or exactly what it
 /// had: <see cref="SharedRingDelivery"/>.</para>
 /// <para>Linux, with keys of the types posix and systemv (there a process that takes a role must be able to read the
-/// key file, as whoever may write the segment can by default). The first 4 KiB of the segment are the ring's own; a
-/// peer that writes garbage there is answered by <see cref="SharedChannelError.Damaged"/>, and nothing outside the
-/// segment is touched.</para>
+/// key file, as whoever may write the segment can by default); Windows, with keys of the type windows. The first 4 KiB
+/// of the segment are the ring's own; a peer that writes garbage there is answered by
+/// <see cref="SharedChannelError.Damaged"/>, and nothing outside the segment is touched.</para>
 /// <para>Thread safety: this class from any thread. A writer and a reader: of one thread at a time each.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 public sealed class SharedRing : IDisposable
 {
     private const string Name = "ring";
@@ -56,7 +57,7 @@ public sealed class SharedRing : IDisposable
     public SharedChannelPeer Reader => Look(_reader);
 
     /// <summary>Makes a ring that must not exist yet.</summary>
-    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
+    /// <param name="key">The key of the segment, of the type posix, systemv or windows.</param>
     /// <param name="capacity">The bytes that wait in it at most; rounded up to a power of two, 4,096 at
     /// least.</param>
     /// <param name="options">Those of the segment; null for the defaults: the maker's instance removes the name when it
@@ -64,13 +65,14 @@ public sealed class SharedRing : IDisposable
     /// <returns>The ring.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The capacity is less than 1, or over 2^40.</exception>
     /// <exception cref="NativeIpcException">As <see cref="SharedMemory.CreateNew"/>.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static SharedRing CreateNew(NativeIpcKey key, long capacity, SharedMemoryOptions? options = null)
         => new(ChannelSegment.Create(key, PlanOf(capacity), options, mayExist: false));
 
     /// <summary>Opens a ring, or makes it if there is none. One that a killed maker left half made is
     /// finished.</summary>
-    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
+    /// <param name="key">The key of the segment, of the type posix, systemv or windows.</param>
     /// <param name="capacity">The bytes that wait in it at most; rounded up to a power of two, 4,096 at least. A larger
     /// ring that exists is fine.</param>
     /// <param name="options">Those of the segment; null for the defaults.</param>
@@ -79,7 +81,8 @@ public sealed class SharedRing : IDisposable
     /// <exception cref="SharedChannelException">OtherContent when the segment holds something else, or a smaller ring;
     /// Damaged.</exception>
     /// <exception cref="NativeIpcException">As <see cref="SharedMemory.CreateOrOpen"/>.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static SharedRing CreateOrOpen(NativeIpcKey key, long capacity, SharedMemoryOptions? options = null)
         => new(ChannelSegment.Create(key, PlanOf(capacity), options, mayExist: true));
 
@@ -90,7 +93,8 @@ public sealed class SharedRing : IDisposable
     /// <exception cref="SharedChannelException">OtherContent; Damaged; HalfMade once
     /// <see cref="SharedMemoryOptions.PeerTimeout"/> has passed.</exception>
     /// <exception cref="NativeIpcException">As <see cref="SharedMemory.OpenExisting"/>.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static SharedRing OpenExisting(NativeIpcKey key, SharedMemoryOptions? options = null)
         => new(ChannelSegment.Open(key, ChannelLayout.RingKind, Name, SharedMemoryAccess.ReadWrite, options));
 
@@ -101,7 +105,8 @@ public sealed class SharedRing : IDisposable
     /// <returns>False when there is none.</returns>
     /// <exception cref="SharedChannelException">As <see cref="OpenExisting"/>.</exception>
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedRing? ring,
         SharedMemoryOptions? options = null)
     {

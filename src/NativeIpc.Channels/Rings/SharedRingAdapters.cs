@@ -10,6 +10,7 @@ namespace NativeIpc.Channels;
 /// <see cref="SharedRingWriter.Complete"/>; an error that is given with it is not carried to the other process. Writer
 /// and reader are still to be disposed.</remarks>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 public static class SharedRingAdapters
 {
     /// <summary>A stream that writes to the ring. What is written at once is one message, or several when it is long;

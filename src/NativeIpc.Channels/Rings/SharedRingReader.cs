@@ -20,6 +20,7 @@ namespace NativeIpc.Channels;
 /// cancel the wait's token instead and dispose of it after that: no memory is kept for a message that was given.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 {
     // Why the fast path is not gone

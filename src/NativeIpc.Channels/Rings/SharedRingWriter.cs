@@ -18,6 +18,7 @@ namespace NativeIpc.Channels;
 /// that moment.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
 {
     // Why the fast path is not gone

@@ -10,15 +10,17 @@ namespace NativeIpc.Channels.Segments;
 /// <param name="isShared">Whether others sleep on it, too. Then only the ringer clears it.</param>
 /// <param name="owner">Who waits here.</param>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwaiting owner)
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(5);
 
-    // A wake-up can be missed where no barrier reaches the ringer.
+    // A wake-up can be missed where no barrier reaches the ringer. On Windows every ringer makes one of its own.
     private static readonly TimeSpan s_longestWithoutBarrier = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan s_shortestLook = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan s_longestLook = TimeSpan.FromMilliseconds(20);
 
+    private readonly bool _isSilent = segment.IsSilent(at);
     private SpinHabit _habit;
     private int _inside = 1; // the owner
     private bool _isBarrierRefused;
@@ -36,7 +38,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         while (true)
         {
             if (TryArm(out TimeSpan longest, ref look, out uint expected)) return true;
-            segment.Memory.WaitOnWord(SleepAt, expected, until.Slice(longest), cancellationToken);
+            segment.Sleep(SleepAt, expected, until.Slice(longest), cancellationToken);
             if (owner.HasNews()) return true;
             if (until.IsOver) return false;
         }
@@ -52,11 +54,20 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         while (true)
         {
             if (TryArm(out TimeSpan longest, ref look, out uint expected)) return true;
-            await segment.Memory.WaitOnWordAsync(SleepAt, expected, until.Slice(longest), cancellationToken)
-                .ConfigureAwait(false);
+            await SleepAsync(expected, until.Slice(longest), cancellationToken).ConfigureAwait(false);
             if (owner.HasNews()) return true;
             if (until.IsOver) return false;
         }
+    }
+
+    private async ValueTask SleepAsync(uint expected, TimeSpan longest, CancellationToken cancellationToken)
+    {
+        if (OperatingSystem.IsLinux())
+            await segment.Memory.WaitOnWordAsync(SleepAt, expected, longest, cancellationToken).ConfigureAwait(false);
+        else if (OperatingSystem.IsWindows() && segment.BellAt(SleepAt) is { } bell)
+            await bell.WaitAsync(longest, cancellationToken).ConfigureAwait(false);
+        else if (Volatile.Read(ref segment.Word(SleepAt)) == expected)
+            await Task.Delay(longest, cancellationToken).ConfigureAwait(false); // nobody rings: look again
     }
 
     /// <summary>Rings another side's bell, which was not 0.</summary>
@@ -67,7 +78,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         // read, so either it sees that after its barrier, or this wakes it, or its sleep does not begin.
         Volatile.Write(ref segment.Word(at), 0);
         ChannelStop.At(point);
-        segment.Memory.WakeWord(at, count);
+        segment.Wake(at, count);
     }
 
     /// <summary>Ends the waits of the owner, which says by now that it has news: that it is closed.</summary>
@@ -81,7 +92,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
                 Volatile.Write(ref segment.Word(at), 0);
             }
 
-            segment.Memory.WakeWord(SleepAt, int.MaxValue);
+            segment.Wake(SleepAt, int.MaxValue);
         }
         finally
         {
@@ -121,7 +132,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         }
     }
 
-    private int SleepAt => segment.CanWrite ? at : ChannelLayout.TailAt;
+    private int SleepAt => _isSilent ? ChannelLayout.TailAt : at;
 
     private bool Spin()
     {
@@ -147,7 +158,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     /// <summary>Says that a sleep comes; true when there is something after all.</summary>
     private bool TryArm(out TimeSpan longest, ref TimeSpan look, out uint expected)
     {
-        if (!segment.CanWrite)
+        if (_isSilent)
         {
             expected = Volatile.Read(ref segment.Word(ChannelLayout.TailAt));
             longest = look;
@@ -162,7 +173,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         // R3 Race: the other side shows something and reads the bell before the store of 1 is seen. Safe because: the
         // barrier is made in its process, too: the look after it sees what was shown, or the other side sees the 1.
         if (!_isBarrierRefused && !Membarrier.TryBarrier()) _isBarrierRefused = true;
-        longest = _isBarrierRefused ? s_longestWithoutBarrier : s_longest;
+        longest = _isBarrierRefused && !OperatingSystem.IsWindows() ? s_longestWithoutBarrier : s_longest;
         if (!owner.HasNews()) return false;
         if (!isShared) Volatile.Write(ref segment.Word(at), 0);
         return true;

@@ -7,20 +7,24 @@ namespace NativeIpc.Channels.Segments;
 
 /// <summary>The segment of a channel: its first bytes, and a descriptor of its file for the locks of roles.</summary>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal sealed unsafe class ChannelSegment : IDisposable
 {
     private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(20);
 
     private readonly SharedMemoryAccessScope _scope;
-    private readonly SafeFileHandle? _file; // null: it may not be opened, and only reads
+    private readonly SafeFileHandle? _file; // null: it may not be opened, and only reads; or Windows
+    private readonly ChannelEvents? _events; // Windows
     private readonly int _project; // System V's id; 0 on POSIX
     private readonly Lock _gate = new();
     private int _users = 1; // its own
     private int _isDisposed;
 
-    private ChannelSegment(SharedMemory memory, SharedMemoryAccessScope scope, SafeFileHandle? file)
+    private ChannelSegment(SharedMemory memory, SharedMemoryAccessScope scope, SafeFileHandle? file,
+        ChannelEvents? events)
     {
         Memory = memory;
+        _events = events;
         _project = ProjectOf(memory.Key);
         _scope = scope;
         _file = file;
@@ -100,22 +104,62 @@ internal sealed unsafe class ChannelSegment : IDisposable
 
         // The file first: a last one that asks the kernel whether others have it open must not be one itself
         _file?.Dispose();
+        if (OperatingSystem.IsWindows()) _events?.Dispose();
         _scope.Dispose();
         Memory.Dispose();
     }
 
     public int TryLock(long at)
     {
+        if (OperatingSystem.IsWindows()) return _events!.TryTake(at) ? 0 : RoleLocks.Taken;
         Debug.Assert(CanWrite && _file is not null);
         return _project == 0 ? RoleLocks.TryLock(_file, at) : RoleLocks.TryLockByLook(_file, Place(at));
     }
 
-    public void Unlock(long at) => RoleLocks.Unlock(_file!, Place(at));
+    public void Unlock(long at)
+    {
+        if (OperatingSystem.IsWindows()) _events!.GiveUp(at);
+        else RoleLocks.Unlock(_file!, Place(at));
+    }
+
+    /// <summary>Whether nobody rings it: what it is for is to be looked at from time to time.</summary>
+    public bool IsSilent(int bell) => !CanWrite || (OperatingSystem.IsWindows() && _events!.BellAt(bell) is null);
+
+    /// <summary>Sleeps while a word has a value, until it is woken, or for a time. May end early.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public void Sleep(int at, uint expected, TimeSpan longest, CancellationToken cancellationToken = default)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            Memory.WaitOnWord(at, expected, longest, cancellationToken);
+        }
+        else if (OperatingSystem.IsWindows() && _events!.BellAt(at) is { } bell)
+        {
+            bell.Wait(longest, cancellationToken); // stays set when it was rung before
+        }
+        else if (Volatile.Read(ref Word(at)) == expected)
+        {
+            cancellationToken.WaitHandle.WaitOne(longest); // nobody rings: the caller looks again
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>The event that is set when a bell rings; null for what one looks at from time to time.</summary>
+    [SupportedOSPlatform("windows")]
+    public SystemEvent? BellAt(int at) => _events!.BellAt(at);
+
+    /// <summary>Wakes those that sleep on a word, which has changed.</summary>
+    public void Wake(int at, int count)
+    {
+        if (OperatingSystem.IsLinux()) Memory.WakeWord(at, count);
+        else if (OperatingSystem.IsWindows()) _events!.BellAt(at)?.Set();
+    }
 
     /// <summary>Whether another instance or process has the lock of a byte.</summary>
     /// <exception cref="SharedChannelException">The system does not say.</exception>
     public bool IsLockedByOther(long at)
     {
+        if (OperatingSystem.IsWindows()) return _events!.IsTakenByOther(at);
         if (_file is null) throw Refused(RoleLocks.NoRight);
         int number = RoleLocks.Look(_file, Place(at), out bool isLocked);
         return number == 0 ? isLocked : throw Refused(number);
@@ -141,9 +185,11 @@ internal sealed unsafe class ChannelSegment : IDisposable
 
     private static void Check(in NativeIpcKey key, string name)
     {
-        if (!OperatingSystem.IsLinux() || (key.Type != NativeIpcKeyType.PosixRealtime && !key.Type.IsSystemV))
-            throw new PlatformNotSupportedException(
-                $"Cannot open the {name} {key}: channels need Linux and a key of the type posix or systemv.");
+        bool isSupported = OperatingSystem.IsWindows() ? key.Type == NativeIpcKeyType.Windows
+            : OperatingSystem.IsLinux() && (key.Type == NativeIpcKeyType.PosixRealtime || key.Type.IsSystemV);
+        if (!isSupported)
+            throw new PlatformNotSupportedException($"Cannot open the {name} {key}: channels need Linux and a key of "
+                + "the type posix or systemv, or Windows and a key of the type windows.");
     }
 
     private static int ProjectOf(in NativeIpcKey key) => key.Type.IsSystemV ? (int)key.Type : 0;
@@ -155,13 +201,17 @@ internal sealed unsafe class ChannelSegment : IDisposable
     {
         SharedMemoryAccessScope? scope = null;
         SafeFileHandle? file = null;
+        ChannelEvents? events = null;
         ChannelSegment? taken = null;
         try
         {
             if (memory.Size < ChannelLayout.HeaderSize) throw OtherContent(memory, plan.Name, "it is too small");
             scope = memory.BeginAccess();
-            file = OpenFile(memory);
-            taken = new ChannelSegment(memory, scope, file);
+            if (OperatingSystem.IsWindows())
+                events = new ChannelEvents(memory.Key, options, plan.Kind == ChannelLayout.RingKind);
+            else
+                file = OpenFile(memory);
+            taken = new ChannelSegment(memory, scope, file, events);
             taken.MakeOrAwait(plan, options?.PeerTimeout ?? TimeSpan.FromSeconds(1), isMaker);
             taken.ReadHeader(plan);
             return taken;
@@ -175,6 +225,7 @@ internal sealed unsafe class ChannelSegment : IDisposable
             else
             {
                 file?.Dispose();
+                if (OperatingSystem.IsWindows()) events?.Dispose();
                 scope?.Dispose();
                 memory.Dispose();
             }
@@ -228,7 +279,7 @@ internal sealed unsafe class ChannelSegment : IDisposable
                 throw new SharedChannelException(SharedChannelError.HalfMade, Memory.Key,
                     $"Cannot open the {plan.Name} {Memory.Key}: it is half made. Its maker was killed at it, is "
                         + "stopped, or made a segment of its own of this name. Remove it, or make it by CreateOrOpen.");
-            Memory.WaitOnWord(0, 0, until.Slice(s_slice));
+            Sleep(0, 0, until.Slice(s_slice));
             isLast = until.IsOver;
         }
     }

@@ -8,6 +8,7 @@ namespace NativeIpc.Channels.Segments;
 /// <summary>The role of the writer or of the reader of a channel: one lock of the kernel, and a note for
 /// people.</summary>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, string name)
 {
     private const int MostLooks = 100;
@@ -34,7 +35,7 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
             uint turn = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.TurnAt));
             if (TryTakeOnce(out wasKilled)) return true;
             if (until.IsOver) return false;
-            segment.Memory.WaitOnWord(noteAt + ChannelLayout.TurnAt, turn, until.Slice(s_slice), cancellationToken);
+            segment.Sleep(noteAt + ChannelLayout.TurnAt, turn, until.Slice(s_slice), cancellationToken);
         }
     }
 
@@ -46,7 +47,7 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
         segment.Unlock(lockAt);
         Volatile.Write(ref _here, Free);
         Interlocked.Increment(ref segment.Word(noteAt + ChannelLayout.TurnAt));
-        segment.Memory.WakeWord(noteAt + ChannelLayout.TurnAt, int.MaxValue);
+        segment.Wake(noteAt + ChannelLayout.TurnAt, int.MaxValue);
     }
 
     public SharedChannelPeer Look()
@@ -78,6 +79,7 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
         bool isNoted = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
         int processId = NotedProcess(out ulong start);
         if (!isNoted || processId == 0) return new SharedChannelPeer(SharedChannelPeerState.Living, 0);
+        if (OperatingSystem.IsWindows()) return new SharedChannelPeer(SharedChannelPeerState.Living, processId);
         if (!TryReadProcess(processId.ToString(CultureInfo.InvariantCulture), out char state, out ulong started)
             || started != start)
         {
@@ -139,6 +141,7 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
 
     private static (int ProcessId, ulong StartTime, ulong Namespace) Own()
     {
+        if (!OperatingSystem.IsLinux()) return (Environment.ProcessId, 0, 0);
         _ = TryReadProcess("self", out _, out ulong start);
         string link = new FileInfo("/proc/self/ns/pid").LinkTarget ?? "";
         int open = link.IndexOf('[', StringComparison.Ordinal);

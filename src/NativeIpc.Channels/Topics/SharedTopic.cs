@@ -11,11 +11,13 @@ namespace NativeIpc.Channels;
 /// <para>The writer goes round over a fixed number of slots and waits for nobody. A reader that is too slow is told how
 /// many messages it has missed. What the writer overwrites during a read is noticed: a copy is made again, and a read
 /// in place says so at its end. No torn message is given as good.</para>
-/// <para>Linux, with keys of the types posix and systemv. A segment that is opened for reading will do for readers;
-/// they then look for news every 1 to 20 ms when they wait, instead of being woken.</para>
+/// <para>Linux, with keys of the types posix and systemv; Windows, with keys of the type windows. A segment that is
+/// opened for reading will do for readers; they then look for news every 1 to 20 ms when they wait, instead of being
+/// woken, and on Windows they always do.</para>
 /// <para>Thread safety: this class from any thread. A writer and a reader: of one thread at a time each.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 public sealed class SharedTopic : IDisposable
 {
     private const string Name = "topic";
@@ -60,7 +62,7 @@ public sealed class SharedTopic : IDisposable
     }
 
     /// <summary>Makes a topic that must not exist yet.</summary>
-    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
+    /// <param name="key">The key of the segment, of the type posix, systemv or windows.</param>
     /// <param name="longestMessage">The longest message, in bytes; rounded up to a multiple of 64.</param>
     /// <param name="history">How many messages back a reader may be; one more is rounded up to a power of two.
     /// 1 to 2^20-1. Default: 3.</param>
@@ -69,14 +71,15 @@ public sealed class SharedTopic : IDisposable
     /// <returns>The topic.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A number is too small or too large.</exception>
     /// <exception cref="NativeIpcException">As <see cref="SharedMemory.CreateNew"/>.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static SharedTopic CreateNew(NativeIpcKey key, int longestMessage, int history = 3,
         SharedMemoryOptions? options = null)
         => new(ChannelSegment.Create(key, PlanOf(longestMessage, history), options, mayExist: false));
 
     /// <summary>Opens a topic, or makes it if there is none. One that a killed maker left half made is
     /// finished.</summary>
-    /// <param name="key">The key of the segment, of the type posix or systemv.</param>
+    /// <param name="key">The key of the segment, of the type posix, systemv or windows.</param>
     /// <param name="longestMessage">The longest message, in bytes; rounded up to a multiple of 64. A topic that exists
     /// with longer ones is fine.</param>
     /// <param name="history">How many messages back a reader may be; one more is rounded up to a power of two. A topic
@@ -87,7 +90,8 @@ public sealed class SharedTopic : IDisposable
     /// <exception cref="SharedChannelException">OtherContent when the segment holds something else, or a smaller topic;
     /// Damaged.</exception>
     /// <exception cref="NativeIpcException">As <see cref="SharedMemory.CreateOrOpen"/>.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static SharedTopic CreateOrOpen(NativeIpcKey key, int longestMessage, int history = 3,
         SharedMemoryOptions? options = null)
         => new(ChannelSegment.Create(key, PlanOf(longestMessage, history), options, mayExist: true));
@@ -100,7 +104,8 @@ public sealed class SharedTopic : IDisposable
     /// <exception cref="SharedChannelException">OtherContent; Damaged; HalfMade once
     /// <see cref="SharedMemoryOptions.PeerTimeout"/> has passed.</exception>
     /// <exception cref="NativeIpcException">As <see cref="SharedMemory.OpenExisting"/>.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static SharedTopic OpenExisting(NativeIpcKey key, SharedMemoryAccess access = SharedMemoryAccess.ReadWrite,
         SharedMemoryOptions? options = null)
         => new(ChannelSegment.Open(key, ChannelLayout.TopicKind, Name, access, options));
@@ -113,7 +118,8 @@ public sealed class SharedTopic : IDisposable
     /// <returns>False when there is none.</returns>
     /// <exception cref="SharedChannelException">As <see cref="OpenExisting"/>.</exception>
     /// <exception cref="NativeIpcException">Every failure other than NotFound.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux, or the key is of another type.</exception>
+    /// <exception cref="PlatformNotSupportedException">Channels are not there for keys of this type on this
+    /// system.</exception>
     public static bool TryOpenExisting(NativeIpcKey key, [NotNullWhen(true)] out SharedTopic? topic,
         SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {

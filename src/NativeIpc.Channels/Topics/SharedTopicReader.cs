@@ -15,6 +15,7 @@ namespace NativeIpc.Channels;
 /// cancel the wait's token instead and dispose of it after that: the wait may have ended.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 public sealed unsafe class SharedTopicReader : IDisposable, IAwaiting
 {
     private readonly ChannelSegment _segment;
@@ -303,6 +304,7 @@ public sealed unsafe class SharedTopicReader : IDisposable, IAwaiting
 
 /// <summary>Waits without a thread, which unsafe code may not have.</summary>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 internal static class SharedTopicWaiting
 {
     public static async ValueTask<bool> WaitAsync(SharedTopicReader reader, Bell bell, Until until,

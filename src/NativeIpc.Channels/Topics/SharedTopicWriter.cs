@@ -10,6 +10,7 @@ namespace NativeIpc.Channels;
 /// <para>Thread safety: one thread at a time, also for <see cref="Dispose"/>.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
+[SupportedOSPlatform("windows")]
 public sealed unsafe class SharedTopicWriter : IDisposable
 {
     private readonly ChannelSegment _segment;
