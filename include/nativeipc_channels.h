@@ -34,6 +34,7 @@
  *     EMSGSIZE            a message that is too long; for a copy, a buffer that is too short
  *     EBADMSG             a control word has a value that no peer writes that keeps to the layout
  *     EINTR               a signal handler ran while it waited
+ *     EPROTOTYPE          its messages have another layout
  *     EPERM               it belongs to neither this user nor root, so it may be planted
  *     and what open(2), mmap(2), fcntl(2) say
  */
@@ -707,6 +708,28 @@ static inline void nativeipc_channel_give_up_role(nativeipc_channel *channel, in
     __atomic_fetch_and(&channel->role_taken, ~role, __ATOMIC_SEQ_CST);
     __atomic_fetch_add(&note->turn, 1, __ATOMIC_SEQ_CST);
     nativeipc_channel_wake(&note->turn, INT_MAX);
+}
+
+/* Says which layout the messages have: NAME_FINGERPRINT of the declarations that NativeIpc writes. Where that was said
+ * before, in whatever language, it verifies that it is the same: EPROTOTYPE when it is not, or when nothing was said
+ * and the channel is open for reading only. */
+static inline int nativeipc_channel_use_layout(nativeipc_channel *channel, uint64_t fingerprint) {
+    uint64_t *word = &channel->header->fingerprint;
+    uint64_t found = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    struct timespec pause = {0, 1000000};
+    if (fingerprint == 0) return nativeipc_channel_fail(EINVAL);
+    for (int tries = 0; found == 0 && channel->can_write; tries++) {
+        if (nativeipc_channel_lock(channel, NATIVEIPC_CHANNEL_MAKING_BYTE) == 0) {
+            found = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+            if (found == 0) __atomic_store_n(word, found = fingerprint, __ATOMIC_RELEASE);
+            nativeipc_channel_unlock(channel, NATIVEIPC_CHANNEL_MAKING_BYTE);
+            break;
+        }
+        if ((errno != EAGAIN && errno != EACCES) || tries == 1000) return -1;
+        nanosleep(&pause, NULL); /* another one is at it */
+        found = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    }
+    return found == fingerprint ? 0 : nativeipc_channel_fail(EPROTOTYPE);
 }
 
 /* ---- rings ---- */

@@ -62,7 +62,7 @@ _VERSION, _RING, _TOPIC = 1, 1, 3
 _SLOT = 64
 _MAKING, _WRITER, _READER = 1 << 62, (1 << 62) + 1, (1 << 62) + 2
 # Places of words: of 8 bytes by their number, of 4 bytes likewise
-_TAIL, _HEAD = 128 // 8, 256 // 8
+_FINGERPRINT, _TAIL, _HEAD = 32 // 8, 128 // 8, 256 // 8
 _ENDED, _READER_BELL, _WRITER_BELL = 136 // 4, 384 // 4, 512 // 4
 _NOTES = {_WRITER: 640, _READER: 768}
 _MANY = 2**31 - 1
@@ -451,6 +451,29 @@ class _Channel:
             return channel
         channel.close()
         _fail(errno.EMEDIUMTYPE, "The channel that exists is smaller.")
+
+    def use_layout(self, layout):
+        """Says which layout the messages have: a class that NativeIpc wrote, or its fingerprint. Where that was said
+        before, in whatever language, it verifies that it is the same: OSError (EPROTOTYPE) when it is not, or when
+        nothing was said and the channel is open for reading only."""
+        fingerprint, name = getattr(layout, "FINGERPRINT", layout), getattr(layout, "__name__", "this")
+        found = self._long[_FINGERPRINT]
+        tries = 0
+        while not found and self._can_write:
+            if _try_lock(self._file, self._project, _MAKING):
+                found = self._long[_FINGERPRINT]
+                if not found:
+                    found = self._long[_FINGERPRINT] = fingerprint
+                _unlock(self._file, self._project, _MAKING)
+                break
+            tries += 1
+            if tries > 1000:
+                _fail(errno.EAGAIN, "Another process is about to say which layout the channel has, and stopped.")
+            time.sleep(0.001)
+            found = self._long[_FINGERPRINT]
+        if found != fingerprint:
+            said = f"fingerprint {found:016x}" if found else "no layout was said yet"
+            _fail(errno.EPROTOTYPE, f"The messages have another layout than {name}: {said}, not {fingerprint:016x}.")
 
     @staticmethod
     def remove(name):

@@ -18,4 +18,7 @@ public enum SharedChannelError
 
     /// <summary>Another one has the role, and lives.</summary>
     RoleTaken,
+
+    /// <summary>Its messages have another layout, or none was said yet.</summary>
+    OtherLayout,
 }

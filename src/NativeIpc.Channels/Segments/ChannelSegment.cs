@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
 using NativeIpc.Channels.Interop;
@@ -11,12 +12,14 @@ namespace NativeIpc.Channels.Segments;
 internal sealed unsafe class ChannelSegment : IDisposable
 {
     private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_layoutPatience = TimeSpan.FromSeconds(1);
 
     private readonly SharedMemoryAccessScope _scope;
     private readonly SafeFileHandle? _file; // null: it may not be opened, and only reads; or Windows
     private readonly ChannelEvents? _events; // Windows
     private readonly int _project; // System V's id; 0 on POSIX
     private readonly Lock _gate = new();
+    private readonly Lock _layoutGate = new();
     private int _users = 1; // its own
     private int _isDisposed;
 
@@ -174,6 +177,50 @@ internal sealed unsafe class ChannelSegment : IDisposable
     public SharedChannelException Damaged(string what)
         => new(SharedChannelError.Damaged, Memory.Key, $"The channel {Memory.Key} is damaged: {what}. A peer has "
             + "written what the layout does not allow. End its users, remove it, and make it anew.");
+
+    /// <summary>Says which layout the messages have, or verifies what was said.</summary>
+    public void UseLayout(in SharedLayoutInfo layout)
+    {
+        ulong found = Volatile.Read(ref LongWord(ChannelLayout.FingerprintAt));
+        if (found == 0 && CanWrite) found = SayLayout(layout.Fingerprint);
+        if (found == layout.Fingerprint) return;
+        string said = found == 0 ? "no layout was said yet"
+            : string.Create(CultureInfo.InvariantCulture, $"fingerprint {found:x16}");
+        throw new SharedChannelException(SharedChannelError.OtherLayout, Key, string.Create(
+            CultureInfo.InvariantCulture, $"The messages of {Key} have another layout than {layout.Name} of this ")
+            + string.Create(CultureInfo.InvariantCulture, $"program: {said}, instead of {layout.Fingerprint:x16}. ")
+            + "Build both programs with the same declarations.");
+    }
+
+    private ulong SayLayout(ulong fingerprint)
+    {
+        // Threads of this process share the lock below.
+        lock (_layoutGate)
+        {
+            var until = new Until(s_layoutPatience);
+            while (TryLock(ChannelLayout.MakingByte) is not 0 and int number)
+            {
+                if (!RoleLocks.IsTaken(number)) throw Refused(number);
+                if (until.IsOver)
+                    throw new SharedChannelException(SharedChannelError.HalfMade, Key, $"Cannot say which layout {Key} "
+                        + "has: another process is at that, and stopped. Continue it (kill -CONT) or end it.");
+                Sleep(ChannelLayout.FingerprintAt, 0, until.Slice(s_slice));
+            }
+
+            try
+            {
+                // R3 Race: another one says it meanwhile. Safe because: all languages have this lock when they do.
+                ref ulong word = ref LongWord(ChannelLayout.FingerprintAt);
+                ulong found = Volatile.Read(ref word);
+                if (found == 0) Volatile.Write(ref word, found = fingerprint);
+                return found;
+            }
+            finally
+            {
+                Unlock(ChannelLayout.MakingByte);
+            }
+        }
+    }
 
     /// <summary>Proves what a new writer or reader of a ring finds.</summary>
     public void CheckPositions(ulong head, ulong tail)

@@ -181,6 +181,26 @@ public sealed class SharedTopic : IDisposable
         return new SharedTopicReader(_segment);
     }
 
+    /// <summary>Says that the messages of this topic are values of a layout, or begin with one. Where that was said
+    /// before, in whatever language, it verifies that it is the same. Nobody who does not ask is held up by it.
+    /// Thread-safe; it waits for another process that is at it, for a second at most.</summary>
+    /// <typeparam name="T">The layout. Its fingerprint counts, not its version.</typeparam>
+    /// <exception cref="SharedChannelException">OtherLayout: it is another one; or this topic was opened for reading,
+    /// and none was said yet. HalfMade: another process is at it, and stopped.</exception>
+    /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
+    public void UseLayout<T>() where T : unmanaged, ISharedLayout<T>
+    {
+        ObjectDisposedException.ThrowIf(!_segment.TryBeginUse(), this);
+        try
+        {
+            _segment.UseLayout(SharedLayouts.InfoOf<T>());
+        }
+        finally
+        {
+            _segment.EndUse();
+        }
+    }
+
     /// <summary>Closes the topic; its name is removed as the options of the segment say. A writer or a reader that is
     /// open keeps the segment until it is disposed, too.</summary>
     public void Dispose() => _segment.Dispose();

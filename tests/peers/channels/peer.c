@@ -170,6 +170,17 @@ static int hold(const char *name) {
     return 0;
 }
 
+/* Says or verifies a layout: "same" or "other". */
+static int layout(const char *name, uint64_t fingerprint, int is_reader) {
+    nativeipc_channel topic;
+    if (nativeipc_topic_open(&topic, name, is_reader) != 0) return fail("open");
+    if (nativeipc_channel_use_layout(&topic, fingerprint) == 0) printf("same\n");
+    else if (errno == EPROTOTYPE) printf("other\n");
+    else return fail("use_layout");
+    nativeipc_channel_close(&topic);
+    return 0;
+}
+
 static int unfenced(char **program) {
     struct sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -195,5 +206,7 @@ int main(int count, char **words) {
     if (count > 2 && strcmp(words[1], "unfenced") == 0) return unfenced(words + 2);
     if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);
+    if (count >= 4 && strcmp(words[1], "layout") == 0)
+        return layout(words[2], strtoull(words[3], NULL, 16), count == 5);
     return 2;
 }

@@ -1,5 +1,6 @@
 """The peer of NativeIpc.Channels.Rings in Python: the verbs of peer.c. The folder of the module is in PYTHONPATH."""
 
+import errno
 import struct
 import sys
 
@@ -80,5 +81,13 @@ elif verb == "hold":
     with Ring.open(name) as ring, ring.open_writer() as writer:
         say("held")
         sys.stdin.readline()
+elif verb == "layout":
+    with Topic.open(name, read_only=len(rest) > 1) as topic:
+        try:
+            topic.use_layout(int(rest[0], 16))
+            say("same")
+        except OSError as failure:
+            assert failure.errno == errno.EPROTOTYPE and "another layout" in str(failure)
+            say("other")
 else:
     sys.exit(2)
