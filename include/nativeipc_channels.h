@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * nativeipc_channels.h: rings and topics of NativeIpc for C11 and C++11 on Linux (gcc, clang), in one header. A ring
- * takes messages from one writer to one reader; a topic takes the latest ones from one writer to any number of readers
- * that never slow it down. NativeIpc's SharedRing and SharedTopic and its Python module meet in the same one under the
- * same name. What they are made of, byte for byte, and each step: docs/layouts.md of NativeIpc.
+ * takes messages from one writer to one reader, or from many to many (nativeipc_ring_create_many); a topic takes the
+ * latest ones from one writer to any number of readers that never slow it down. NativeIpc's SharedRing and SharedTopic
+ * and its Python module meet in the same one under the same name. What they are made of, byte for byte, and each step:
+ * docs/layouts.md of NativeIpc.
  *
  *     #define _GNU_SOURCE
  *     #include "nativeipc_channels.h"
@@ -27,10 +28,10 @@
  *     ENOENT, EEXIST      no channel has the name; one has it
  *     EINVAL              a name that is none, a size that there is not
  *     EMEDIUMTYPE         what has the name is no such channel, is of another version, or too small
- *     EAGAIN              there is no room, or no message, now; half made by somebody
+ *     EAGAIN              there is no room, or no message, or it is another one's turn, now; half made by somebody
  *     ETIMEDOUT           the time has passed
  *     ENODATA             nothing more comes: the writer has said so, and all was read
- *     EBUSY               another one has the role
+ *     EBUSY               another one has the role; many to many: there are 1,024 on this side
  *     EMSGSIZE            a message that is too long; for a copy, a buffer that is too short
  *     EBADMSG             a control word has a value that no peer writes that keeps to the layout
  *     EINTR               a signal handler ran while it waited
@@ -74,23 +75,28 @@
 enum {
     NATIVEIPC_CHANNEL_HEADER = 4096,
     NATIVEIPC_CHANNEL_RING = 1,
+    NATIVEIPC_CHANNEL_MANY = 2, /* a ring of many to many */
     NATIVEIPC_CHANNEL_TOPIC = 3,
     NATIVEIPC_CHANNEL_VERSION = 1,
     NATIVEIPC_CHANNEL_RECORD = 8, /* bytes before those of a message in a ring */
-    NATIVEIPC_CHANNEL_SLOT = 64   /* the same in a topic */
+    NATIVEIPC_CHANNEL_SLOT = 64,  /* the same in a topic */
+    NATIVEIPC_CHANNEL_MOST = 1024 /* writers, and readers, of a ring of many to many */
 };
 #define NATIVEIPC_CHANNEL_MAGIC UINT64_C(0x4E4148434350494E)
 #define NATIVEIPC_CHANNEL_MAKING_BYTE (INT64_C(1) << 62)
 #define NATIVEIPC_CHANNEL_WRITER_BYTE ((INT64_C(1) << 62) + 1)
 #define NATIVEIPC_CHANNEL_READER_BYTE ((INT64_C(1) << 62) + 2)
+#define NATIVEIPC_CHANNEL_WRITER_SLOTS ((INT64_C(1) << 62) + 16)
+#define NATIVEIPC_CHANNEL_READER_SLOTS ((INT64_C(1) << 62) + 16 + NATIVEIPC_CHANNEL_MOST)
+#define NATIVEIPC_CHANNEL_WAITERS (UINT32_C(1) << 31) /* of a turn: others sleep */
 
 /* The first 4,096 bytes, in the byte order of the machine. */
 struct nativeipc_channel_note {
-    uint32_t turn;
+    uint32_t turn; /* many to many: slot + 1 of whose turn it is, and NATIVEIPC_CHANNEL_WAITERS */
     uint32_t process;
     uint64_t start_time;
     uint64_t pid_namespace;
-    uint32_t is_held;
+    uint32_t is_held; /* many to many: slot + 1 of whom the note is */
     uint8_t unused[100];
 };
 struct nativeipc_channel_header {
@@ -104,7 +110,7 @@ struct nativeipc_channel_header {
     uint64_t device, inode; /* System V: of the key file, on which the locks of roles are */
     uint8_t unused0[72];
     uint64_t tail; /* topic: number of the latest message */
-    uint32_t ended;
+    uint32_t ended; /* many to many: bit 0; the rest counts openings */
     uint8_t unused1[116];
     uint64_t head;
     uint8_t unused2[120];
@@ -137,30 +143,49 @@ typedef struct nativeipc_channel {
     uint64_t capacity, slot_size;
     int file;       /* -1: a key file that may not be opened, for reading only */
     int project;    /* System V's id; 0: POSIX */
+    int kind;
     int created;    /* whether this call made it */
     int can_write;
     int barriers;   /* whether barriers of sleepers reach this process */
     int role_taken; /* atomic; bit 0: its writer, bit 1: its reader is open here */
+    uint32_t slots[2][NATIVEIPC_CHANNEL_MOST / 32]; /* atomic; many to many: of the writers and readers open here */
 } nativeipc_channel;
 
 typedef struct nativeipc_channel_habit {
     int skip, penalty;
 } nativeipc_channel_habit;
 
+/* The turn to write, or to read, in a ring of many to many. */
+typedef struct nativeipc_ring_turn {
+    nativeipc_channel *channel;
+    struct nativeipc_channel_note *note;
+    int64_t first;   /* the byte of the side's slot 0 */
+    uint32_t *slots; /* the channel's */
+    uint32_t me;     /* slot + 1; 0 in a ring of one to one, whose turn is always mine */
+    int is_mine, was_killed, is_noted, in_a_row;
+    struct nativeipc_channel_note self;
+    long long kept_since;
+    nativeipc_channel_habit habit;
+} nativeipc_ring_turn;
+
 typedef struct nativeipc_ring_writer {
     nativeipc_channel *channel;
     uint64_t tail, shown, head, wanted;
     size_t reserved;
     int is_reserved;
-    int took_over; /* whether the writer before was killed */
+    int took_over; /* whether the writer before was killed; many to many: whether it has had a killed one's turn */
     nativeipc_channel_habit habit;
+    nativeipc_ring_turn turn;
+    int has_begun, has_appended, is_completed;
 } nativeipc_ring_writer;
 
 typedef struct nativeipc_ring_reader {
     nativeipc_channel *channel;
     uint64_t cursor, head, tail;
-    int took_over; /* whether the reader before was killed */
+    int took_over; /* whether the reader before was killed; many to many: whether it has had a killed one's turn */
     nativeipc_channel_habit habit;
+    nativeipc_ring_turn turn;
+    int has_begun, is_in_hand;
 } nativeipc_ring_reader;
 
 typedef struct nativeipc_topic_writer {
@@ -299,14 +324,15 @@ static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *b
 
 /* ---- locks of the open file description, on bytes of the file ---- */
 
-static inline int nativeipc_channel_fcntl(const nativeipc_channel *channel, int command, int64_t at, short *type) {
+static inline int nativeipc_channel_fcntl(const nativeipc_channel *channel, int command, int64_t at, int count,
+    short *type) {
     struct flock range;
     int had;
     memset(&range, 0, sizeof range);
     range.l_type = *type;
     range.l_whence = SEEK_SET;
     range.l_start = (off_t)(at + ((int64_t)channel->project << 32)); /* several ids may share a key file */
-    range.l_len = 1;
+    range.l_len = count;
     had = fcntl(channel->file, command, &range);
     *type = range.l_type;
     return had;
@@ -314,23 +340,23 @@ static inline int nativeipc_channel_fcntl(const nativeipc_channel *channel, int 
 
 static inline void nativeipc_channel_unlock(const nativeipc_channel *channel, int64_t at) {
     short type = F_UNLCK;
-    (void)nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, &type);
+    (void)nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, 1, &type);
 }
 
 /* Locks a byte; EAGAIN when another one has it. */
 static inline int nativeipc_channel_lock(const nativeipc_channel *channel, int64_t at) {
     short type = F_WRLCK;
-    if (channel->project == 0) return nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, &type);
+    if (channel->project == 0) return nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, 1, &type);
     /* A key file may be open for reading only, so that it can have shared locks alone: who has one and then sees no
      * other has it for itself. Two that lock at once see each other and step back, each for another time. */
     for (unsigned tries = 0, seed = (unsigned)nativeipc_channel_now() | 1;; tries++) {
         type = F_WRLCK;
-        if (nativeipc_channel_fcntl(channel, F_OFD_GETLK, at, &type) != 0) return -1;
+        if (nativeipc_channel_fcntl(channel, F_OFD_GETLK, at, 1, &type) != 0) return -1;
         if (type == F_UNLCK) {
             type = F_RDLCK;
-            if (nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, &type) != 0) return -1;
+            if (nativeipc_channel_fcntl(channel, F_OFD_SETLK, at, 1, &type) != 0) return -1;
             type = F_WRLCK;
-            if (nativeipc_channel_fcntl(channel, F_OFD_GETLK, at, &type) == 0 && type == F_UNLCK) return 0;
+            if (nativeipc_channel_fcntl(channel, F_OFD_GETLK, at, 1, &type) == 0 && type == F_UNLCK) return 0;
             nativeipc_channel_unlock(channel, at);
         }
         if (tries == 6) return nativeipc_channel_fail(EAGAIN);
@@ -440,19 +466,22 @@ static inline uint64_t nativeipc_channel_device(const struct stat *status) {
     return high << 32 | (device & 0xff) | ((device >> 12) & 0xffffff00);
 }
 
-/* Maps what is open, and checks each number once. */
+/* Maps what is open, and checks each number once. kind 0: a ring of either form. */
 static inline int nativeipc_channel_take(nativeipc_channel *channel, const char *path, int kind) {
     struct stat status;
     uint64_t room, capacity, slot;
     key_t key;
+    int there;
     if ((channel->project == 0 ? nativeipc_channel_map(channel)
                                : nativeipc_channel_ftok(channel, path, &status, &key) != 0 ||
                     nativeipc_channel_attach(channel, shmget(key, 0, 0)) != 0) != 0)
         return -1;
     channel->data = (uint8_t *)channel->header + NATIVEIPC_CHANNEL_HEADER;
     if (__atomic_load_n(&channel->header->magic, __ATOMIC_ACQUIRE) == 0) return nativeipc_channel_fail(EAGAIN);
+    there = __atomic_load_n(&channel->header->kind, __ATOMIC_RELAXED);
     if (channel->header->magic != NATIVEIPC_CHANNEL_MAGIC || channel->header->version != NATIVEIPC_CHANNEL_VERSION ||
-        channel->header->kind != kind || channel->header->header_size != NATIVEIPC_CHANNEL_HEADER)
+        channel->header->header_size != NATIVEIPC_CHANNEL_HEADER ||
+        (kind != 0 ? there != kind : there != NATIVEIPC_CHANNEL_RING && there != NATIVEIPC_CHANNEL_MANY))
         return nativeipc_channel_fail(EMEDIUMTYPE);
     /* Two key files can have one key of System V: then roles would be locked twice */
     if (channel->project != 0 && (channel->header->inode != (uint64_t)status.st_ino ||
@@ -462,13 +491,14 @@ static inline int nativeipc_channel_take(nativeipc_channel *channel, const char 
     slot = __atomic_load_n(&channel->header->slot_size, __ATOMIC_RELAXED);
     room = (uint64_t)channel->mapped - NATIVEIPC_CHANNEL_HEADER;
     if ((capacity & (capacity - 1)) != 0) return nativeipc_channel_fail(EBADMSG);
-    if (kind == NATIVEIPC_CHANNEL_RING
+    if (there != NATIVEIPC_CHANNEL_TOPIC
             ? capacity < 4096 || capacity > UINT64_C(1) << 40 || slot != 0 || capacity > room
             : capacity < 2 || capacity > 1 << 20 || slot < 128 || slot > UINT64_C(1) << 31 || slot % 64 != 0 ||
                 slot > room / capacity)
         return nativeipc_channel_fail(EBADMSG);
     channel->capacity = capacity;
     channel->slot_size = slot;
+    channel->kind = there;
     channel->barriers = nativeipc_channel_membarrier(4) == 0;
     return 0;
 }
@@ -661,12 +691,38 @@ static inline uint64_t nativeipc_channel_power(uint64_t number, uint64_t least) 
 
 /* ---- roles ---- */
 
+/* Who this process is. */
+static inline void nativeipc_channel_self(struct nativeipc_channel_note *self) {
+    FILE *file;
+    struct stat status;
+    self->process = (uint32_t)getpid();
+    self->start_time = 0;
+    self->pid_namespace = stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
+    if ((file = fopen("/proc/self/stat", "re")) != NULL) {
+        char text[1024], *field = NULL;
+        size_t got = fread(text, 1, sizeof text - 1, file);
+        fclose(file);
+        text[got] = 0;
+        field = strrchr(text, ')');
+        for (int i = 2; field != NULL && i < 22; i++) field = strchr(field + 1, ' ');
+        if (field != NULL) self->start_time = strtoull(field + 1, NULL, 10);
+    }
+}
+
+/* Says it in a note; the mark is written last. */
+static inline void nativeipc_channel_write_note(struct nativeipc_channel_note *note,
+    const struct nativeipc_channel_note *self, uint32_t mark) {
+    note->process = self->process;
+    note->start_time = self->start_time;
+    note->pid_namespace = self->pid_namespace;
+    __atomic_store_n(&note->is_held, mark, __ATOMIC_RELEASE);
+}
+
 static inline int nativeipc_channel_take_role(nativeipc_channel *channel, int role, int milliseconds, int *took_over) {
     struct nativeipc_channel_note *note = role == 1 ? &channel->header->writer_note : &channel->header->reader_note;
     int64_t at = role == 1 ? NATIVEIPC_CHANNEL_WRITER_BYTE : NATIVEIPC_CHANNEL_READER_BYTE;
     long long until = nativeipc_channel_until(milliseconds);
-    FILE *file;
-    struct stat status;
+    struct nativeipc_channel_note self;
     if (!channel->can_write) return nativeipc_channel_fail(EACCES);
     for (;;) {
         uint32_t turn = __atomic_load_n(&note->turn, __ATOMIC_ACQUIRE);
@@ -683,19 +739,8 @@ static inline int nativeipc_channel_take_role(nativeipc_channel *channel, int ro
     }
     NATIVEIPC_CHANNELS_STEP("locked");
     *took_over = __atomic_load_n(&note->is_held, __ATOMIC_ACQUIRE) != 0;
-    note->process = (uint32_t)getpid();
-    note->start_time = 0;
-    note->pid_namespace = stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
-    if ((file = fopen("/proc/self/stat", "re")) != NULL) {
-        char text[1024], *field = NULL;
-        size_t got = fread(text, 1, sizeof text - 1, file);
-        fclose(file);
-        text[got] = 0;
-        field = strrchr(text, ')');
-        for (int i = 2; field != NULL && i < 22; i++) field = strchr(field + 1, ' ');
-        if (field != NULL) note->start_time = strtoull(field + 1, NULL, 10);
-    }
-    __atomic_store_n(&note->is_held, 1, __ATOMIC_RELEASE);
+    nativeipc_channel_self(&self);
+    nativeipc_channel_write_note(note, &self, 1);
     NATIVEIPC_CHANNELS_STEP("noted");
     __atomic_fetch_add(&note->turn, 1, __ATOMIC_SEQ_CST);
     return 0;
@@ -732,6 +777,197 @@ static inline int nativeipc_channel_use_layout(nativeipc_channel *channel, uint6
     return found == fingerprint ? 0 : nativeipc_channel_fail(EPROTOTYPE);
 }
 
+/* ---- turns, in a ring of many to many ---- */
+
+/* Takes a slot, if nobody who lives has it; EBUSY when somebody has. */
+static inline int nativeipc_ring_claim(nativeipc_ring_turn *turn, uint32_t slot) {
+    uint32_t bit = UINT32_C(1) << slot % 32, *word = &turn->slots[slot / 32];
+    int number;
+    /* Those of this channel share its file description, so the kernel would give each what another one has. */
+    if ((__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) & bit) != 0) return nativeipc_channel_fail(EBUSY);
+    if (nativeipc_channel_lock(turn->channel, turn->first + slot) == 0) return 0;
+    number = errno;
+    __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+    return nativeipc_channel_fail(number == EAGAIN || number == EACCES ? EBUSY : number);
+}
+
+static inline void nativeipc_ring_give_up(nativeipc_ring_turn *turn, uint32_t slot) {
+    nativeipc_channel_unlock(turn->channel, turn->first + slot); /* first, since it is shared */
+    __atomic_fetch_and(&turn->slots[slot / 32], ~(UINT32_C(1) << slot % 32), __ATOMIC_SEQ_CST);
+}
+
+/* Whether anybody has a slot of this side; -1 when the system does not say. */
+static inline int nativeipc_ring_is_any_left(nativeipc_ring_turn *turn) {
+    short type = F_WRLCK;
+    for (int i = 0; i < NATIVEIPC_CHANNEL_MOST / 32; i++)
+        if (__atomic_load_n(&turn->slots[i], __ATOMIC_SEQ_CST) != 0) return 1;
+    if (nativeipc_channel_fcntl(turn->channel, F_OFD_GETLK, turn->first, NATIVEIPC_CHANNEL_MOST, &type) != 0) return -1;
+    return type != F_UNLCK;
+}
+
+static inline void nativeipc_ring_has_turn(nativeipc_ring_turn *turn, int was_killed) {
+    turn->is_mine = 1;
+    turn->was_killed = was_killed;
+    turn->kept_since = 0;
+    NATIVEIPC_CHANNELS_STEP("turn_taken");
+    if (turn->is_noted && turn->note->is_held == turn->me) return;
+    __atomic_store_n(&turn->note->is_held, 0, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    nativeipc_channel_write_note(turn->note, &turn->self, turn->me);
+    turn->is_noted = 1;
+    turn->in_a_row = 0; /* another one has had it */
+    NATIVEIPC_CHANNELS_STEP("turn_noted");
+}
+
+/* Joins a side: takes a slot for as long as it is open. */
+static inline int nativeipc_ring_join(nativeipc_channel *ring, nativeipc_ring_turn *turn, int role, int milliseconds) {
+    long long until = nativeipc_channel_until(milliseconds);
+    memset(turn, 0, sizeof *turn);
+    turn->channel = ring;
+    turn->note = role == 1 ? &ring->header->writer_note : &ring->header->reader_note;
+    turn->first = role == 1 ? NATIVEIPC_CHANNEL_WRITER_SLOTS : NATIVEIPC_CHANNEL_READER_SLOTS;
+    turn->slots = ring->slots[role - 1];
+    if (!ring->can_write) return nativeipc_channel_fail(EACCES);
+    nativeipc_channel_self(&turn->self);
+    for (;;) {
+        struct timespec pause = {0, 50000000};
+        for (uint32_t slot = 0; slot < NATIVEIPC_CHANNEL_MOST; slot++) {
+            if (nativeipc_ring_claim(turn, slot) == 0) {
+                turn->me = slot + 1;
+                NATIVEIPC_CHANNELS_STEP("turn_joined");
+                return 0;
+            }
+            if (errno != EBUSY) return -1;
+        }
+        if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(EBUSY);
+        if (nanosleep(&pause, NULL) != 0) return -1;
+    }
+}
+
+/* Takes the turn from one whose slot nobody has any more: 1; 0 when it lives, stopped or not. */
+static inline int nativeipc_ring_take_over(nativeipc_ring_turn *turn, uint32_t holder) {
+    int taken = 0;
+    short type = F_WRLCK;
+    if (nativeipc_channel_fcntl(turn->channel, F_OFD_GETLK, turn->first + holder - 1, 1, &type) != 0) return -1;
+    if (type != F_UNLCK) return 0;
+    if (nativeipc_ring_claim(turn, holder - 1) != 0) return errno == EBUSY ? 0 : -1;
+    NATIVEIPC_CHANNELS_STEP("turn_claimed");
+    for (;;) {
+        /* Whoever has that slot's turn has its lock, which is here: the word is a dead one's, or another slot's. */
+        uint32_t seen = __atomic_load_n(&turn->note->turn, __ATOMIC_ACQUIRE);
+        if ((seen & ~NATIVEIPC_CHANNEL_WAITERS) != holder) break;
+        if (__atomic_compare_exchange_n(&turn->note->turn, &seen, turn->me | NATIVEIPC_CHANNEL_WAITERS, 0,
+                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            nativeipc_ring_has_turn(turn, 1);
+            taken = 1;
+            break;
+        }
+    }
+    nativeipc_ring_give_up(turn, holder - 1);
+    return taken;
+}
+
+/* Looks once: 1, it is mine; 0, at what value to sleep; -1. */
+static inline int nativeipc_ring_look_at_turn(nativeipc_ring_turn *turn, int has_slept, uint32_t *seen) {
+    for (;;) {
+        uint32_t word = __atomic_load_n(&turn->note->turn, __ATOMIC_ACQUIRE);
+        uint32_t holder = word & ~NATIVEIPC_CHANNEL_WAITERS;
+        *seen = word;
+        if (holder > NATIVEIPC_CHANNEL_MOST || holder == turn->me) return nativeipc_channel_fail(EBADMSG);
+        if (holder != 0) return nativeipc_ring_take_over(turn, holder);
+        if (word != 0 && !has_slept) {
+            /* Kept for one that sleeps, which may have been killed. */
+            long long now = nativeipc_channel_now();
+            if (turn->kept_since == 0) turn->kept_since = now;
+            if (now - turn->kept_since <= 50000000) return 0;
+        }
+        if (__atomic_compare_exchange_n(&turn->note->turn, &word,
+                turn->me | (has_slept ? NATIVEIPC_CHANNEL_WAITERS : word), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            nativeipc_ring_has_turn(turn, 0);
+            return 1;
+        }
+    }
+}
+
+/* Takes the turn; until 0: tries, EAGAIN. */
+static inline int nativeipc_ring_take_turn(nativeipc_ring_turn *turn, long long until) {
+    uint32_t seen = 0;
+    int has_slept = 0, took;
+    if (__atomic_compare_exchange_n(&turn->note->turn, &seen, turn->me, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        nativeipc_ring_has_turn(turn, 0);
+        return 0;
+    }
+    if (turn->habit.skip > 0) {
+        turn->habit.skip--;
+    } else if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+        long long end = nativeipc_channel_now() + 50000;
+        int paid = 0;
+        do {
+            for (int i = 0; i < 32 && !paid; i++) {
+                paid = __atomic_load_n(&turn->note->turn, __ATOMIC_ACQUIRE) == 0;
+                nativeipc_channel_pause();
+            }
+        } while (!paid && nativeipc_channel_now() < end);
+        turn->habit.penalty = paid ? 0 : turn->habit.penalty == 0 ? 1
+            : turn->habit.penalty >= 512 ? 1024 : turn->habit.penalty * 2;
+        turn->habit.skip = turn->habit.penalty;
+    }
+    while ((took = nativeipc_ring_look_at_turn(turn, has_slept, &seen)) != 1) {
+        uint32_t marked = seen | NATIVEIPC_CHANNEL_WAITERS;
+        int is_over = nativeipc_channel_is_over(until);
+        if (took < 0) return -1;
+        if (is_over && !has_slept) return nativeipc_channel_fail(until == 0 ? EAGAIN : ETIMEDOUT);
+        /* The mark also when the time is over: it may have been woken for a turn that another one got. */
+        if (seen != marked && !__atomic_compare_exchange_n(&turn->note->turn, &seen, marked, 0, __ATOMIC_SEQ_CST,
+                __ATOMIC_SEQ_CST))
+            continue;
+        if (is_over) return nativeipc_channel_fail(ETIMEDOUT);
+        NATIVEIPC_CHANNELS_STEP("turn_marked");
+        errno = 0;
+        if (nativeipc_channel_sleep(&turn->note->turn, marked, 50000000LL, until) != 0) return -1;
+        if (errno != EAGAIN) has_slept = 1;
+    }
+    return 0;
+}
+
+/* Whether the word still says so: it is looked at before anything is shown. */
+static inline int nativeipc_ring_check_turn(nativeipc_ring_turn *turn) {
+    if ((__atomic_load_n(&turn->note->turn, __ATOMIC_ACQUIRE) & ~NATIVEIPC_CHANNEL_WAITERS) == turn->me) return 0;
+    turn->is_mine = 0;
+    return nativeipc_channel_fail(EBADMSG);
+}
+
+static inline int nativeipc_ring_pass_turn(nativeipc_ring_turn *turn) {
+    uint32_t seen = turn->me;
+    if (__atomic_compare_exchange_n(&turn->note->turn, &seen, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        turn->is_mine = 0;
+        return 0;
+    }
+    if (nativeipc_ring_check_turn(turn) != 0) return -1;
+    turn->is_mine = 0;
+    if (++turn->in_a_row < 16) {
+        __atomic_store_n(&turn->note->turn, 0, __ATOMIC_SEQ_CST);
+        NATIVEIPC_CHANNELS_STEP("turn_passed");
+        nativeipc_channel_wake(&turn->note->turn, 1);
+        return 0;
+    }
+    /* Free, but for who has slept: otherwise this one could be faster than any sleeper for ever. */
+    turn->in_a_row = 0;
+    __atomic_store_n(&turn->note->turn, NATIVEIPC_CHANNEL_WAITERS, __ATOMIC_SEQ_CST);
+    NATIVEIPC_CHANNELS_STEP("turn_kept");
+    if (syscall(SYS_futex, &turn->note->turn, 1, 1, NULL, NULL, 0) > 0) return 0;
+    seen = NATIVEIPC_CHANNEL_WAITERS;
+    if (__atomic_compare_exchange_n(&turn->note->turn, &seen, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        nativeipc_channel_wake(&turn->note->turn, 1);
+    return 0;
+}
+
+static inline void nativeipc_ring_leave(nativeipc_ring_turn *turn) {
+    if (turn->is_mine) (void)nativeipc_ring_pass_turn(turn);
+    turn->is_mine = 0;
+    nativeipc_ring_give_up(turn, turn->me - 1);
+}
+
 /* ---- rings ---- */
 
 /* Makes a ring that must not exist yet. The capacity, in bytes, is rounded up to a power of two, 4,096 at least. */
@@ -749,8 +985,23 @@ static inline int nativeipc_ring_create_or_open(nativeipc_channel *ring, const c
         mode, 1);
 }
 
+/* The same with a ring of many to many. */
+static inline int nativeipc_ring_create_many(nativeipc_channel *ring, const char *name, uint64_t capacity, int mode) {
+    if (capacity == 0 || capacity > UINT64_C(1) << 40) return nativeipc_channel_fail(EINVAL);
+    return nativeipc_channel_create(ring, name, NATIVEIPC_CHANNEL_MANY, nativeipc_channel_power(capacity, 4096), 0,
+        mode, 0);
+}
+
+static inline int nativeipc_ring_create_or_open_many(nativeipc_channel *ring, const char *name, uint64_t capacity,
+    int mode) {
+    if (capacity == 0 || capacity > UINT64_C(1) << 40) return nativeipc_channel_fail(EINVAL);
+    return nativeipc_channel_create(ring, name, NATIVEIPC_CHANNEL_MANY, nativeipc_channel_power(capacity, 4096), 0,
+        mode, 1);
+}
+
+/* Opens a ring of either form. */
 static inline int nativeipc_ring_open(nativeipc_channel *ring, const char *name) {
-    return nativeipc_channel_open(ring, name, NATIVEIPC_CHANNEL_RING, 0);
+    return nativeipc_channel_open(ring, name, 0, 0);
 }
 
 /* The longest message, in bytes. */
@@ -764,11 +1015,63 @@ static inline int nativeipc_ring_is_sound(const nativeipc_channel *ring, uint64_
     return head % 8 == 0 && tail % 8 == 0 && tail - head <= ring->capacity && (head | tail) >> 63 == 0;
 }
 
-/* Becomes the writer; EBUSY when another one has been it for so long. */
+static inline void nativeipc_ring_ring_readers(nativeipc_ring_writer *writer) {
+    /* Of many readers all: one alone could be stopped, and the others would sleep on. */
+    nativeipc_channel_ring(&writer->channel->header->reader_bell, writer->turn.me == 0 ? 1 : INT_MAX);
+}
+
+/* Sees what the writer before has left, at the beginning of a turn. */
+static inline int nativeipc_ring_begin_write(nativeipc_ring_writer *writer) {
+    nativeipc_channel *ring = writer->channel;
+    uint64_t tail = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
+    if (!writer->has_begun || tail % 8 != 0 || tail - writer->head > ring->capacity) {
+        uint64_t head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
+        if (!nativeipc_ring_is_sound(ring, head, tail)) {
+            if (nativeipc_ring_pass_turn(&writer->turn) != 0) return -1;
+            return nativeipc_channel_fail(EBADMSG);
+        }
+        writer->head = head;
+        writer->has_begun = 1;
+    }
+    writer->tail = writer->shown = tail;
+    writer->has_appended = 0;
+    if (writer->turn.was_killed) {
+        writer->took_over = 1;
+        nativeipc_ring_ring_readers(writer); /* the killed one may not have come to that */
+    }
+    return 0;
+}
+
+static inline int nativeipc_ring_turn_to_write(nativeipc_ring_writer *writer, long long until) {
+    if (writer->is_completed) return nativeipc_channel_fail(EINVAL);
+    return nativeipc_ring_take_turn(&writer->turn, until) != 0 ? -1 : nativeipc_ring_begin_write(writer);
+}
+
+/* Takes the turn of a killed one that had this slot; 1, 0 when there was none. */
+static inline int nativeipc_ring_inherit(nativeipc_ring_turn *turn) {
+    uint32_t seen = __atomic_load_n(&turn->note->turn, __ATOMIC_ACQUIRE);
+    if ((seen & ~NATIVEIPC_CHANNEL_WAITERS) != turn->me) return 0;
+    nativeipc_ring_has_turn(turn, 1);
+    return 1;
+}
+
+/* Becomes the writer; EBUSY when another one has been it for so long. Many to many: becomes one of them. */
 static inline int nativeipc_ring_open_writer(nativeipc_channel *ring, nativeipc_ring_writer *writer,
     int milliseconds) {
     memset(writer, 0, sizeof *writer);
     writer->channel = ring;
+    if (ring->kind == NATIVEIPC_CHANNEL_MANY) {
+        uint32_t seen = __atomic_load_n(&ring->header->ended, __ATOMIC_ACQUIRE);
+        if (nativeipc_ring_join(ring, &writer->turn, 1, milliseconds) != 0) return -1;
+        while (!__atomic_compare_exchange_n(&ring->header->ended, &seen, (seen & ~UINT32_C(1)) + 2, 0,
+            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        }
+        if (!nativeipc_ring_inherit(&writer->turn)) return 0;
+        if (nativeipc_ring_begin_write(writer) == 0 && nativeipc_ring_pass_turn(&writer->turn) == 0) return 0;
+        nativeipc_ring_leave(&writer->turn);
+        return nativeipc_channel_fail(EBADMSG);
+    }
+    writer->turn.is_mine = 1;
     if (nativeipc_channel_take_role(ring, 1, milliseconds, &writer->took_over) != 0) return -1;
     writer->tail = writer->shown = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
     writer->head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
@@ -777,13 +1080,14 @@ static inline int nativeipc_ring_open_writer(nativeipc_channel *ring, nativeipc_
         return nativeipc_channel_fail(EBADMSG);
     }
     __atomic_store_n(&ring->header->ended, 0, __ATOMIC_RELEASE);
-    nativeipc_channel_ring(&ring->header->reader_bell, 1); /* the one before may have been killed before it rang */
+    nativeipc_ring_ring_readers(writer); /* the one before may have been killed before it rang */
     return 0;
 }
 
 /* Gives the role up. What was appended and not flushed is gone. */
 static inline void nativeipc_ring_close_writer(nativeipc_ring_writer *writer) {
-    nativeipc_channel_give_up_role(writer->channel, 1);
+    if (writer->turn.me == 0) nativeipc_channel_give_up_role(writer->channel, 1);
+    else if (!writer->is_completed) nativeipc_ring_leave(&writer->turn);
 }
 
 /* Whether a reader that keeps to the layout can have written it. */
@@ -801,12 +1105,11 @@ static inline void nativeipc_ring_put(uint8_t *record, uint32_t length, uint32_t
     __atomic_store_n((uint64_t *)(void *)record, word, __ATOMIC_RELAXED);
 }
 
-/* Gives a place for a message of so many bytes, to be filled; NULL with EAGAIN when there is no room now. */
-static inline void *nativeipc_ring_reserve(nativeipc_ring_writer *writer, size_t length) {
+/* A place for a message of so many bytes; NULL with EAGAIN when there is no room now. */
+static inline void *nativeipc_ring_room(nativeipc_ring_writer *writer, size_t length) {
     nativeipc_channel *ring = writer->channel;
     uint64_t capacity = ring->capacity, place = writer->tail & (capacity - 1), rest = capacity - place;
     uint64_t size = ((uint64_t)length + 15) & ~UINT64_C(7), wanted;
-    if (length > nativeipc_ring_longest(ring)) return errno = EMSGSIZE, (void *)NULL;
     wanted = size <= rest ? size : rest + size;
     if (writer->tail + wanted - writer->head > capacity) {
         uint64_t head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
@@ -826,6 +1129,34 @@ static inline void *nativeipc_ring_reserve(nativeipc_ring_writer *writer, size_t
     return ring->data + place + NATIVEIPC_CHANNEL_RECORD;
 }
 
+/* Passes the turn; what was not shown in it is gone. */
+static inline int nativeipc_ring_end_write(nativeipc_ring_writer *writer) {
+    writer->tail = writer->shown;
+    writer->has_appended = writer->is_reserved = 0;
+    return nativeipc_ring_pass_turn(&writer->turn);
+}
+
+/* Gives a place for a message of so many bytes, to be filled; NULL with EAGAIN when there is no room now. Many to many:
+ * also while another one has the turn; the writer has it then until flush or abandon. */
+static inline void *nativeipc_ring_reserve(nativeipc_ring_writer *writer, size_t length) {
+    void *place;
+    if (length > nativeipc_ring_longest(writer->channel)) return errno = EMSGSIZE, (void *)NULL;
+    if (!writer->turn.is_mine && nativeipc_ring_turn_to_write(writer, 0) != 0) return NULL;
+    place = nativeipc_ring_room(writer, length);
+    if (place == NULL && writer->turn.me != 0 && !writer->has_appended) {
+        int number = errno;
+        if (nativeipc_ring_end_write(writer) == 0) errno = number;
+    }
+    return place;
+}
+
+/* Gives a place that was reserved up. */
+static inline int nativeipc_ring_abandon(nativeipc_ring_writer *writer) {
+    writer->is_reserved = 0;
+    return writer->turn.me == 0 || !writer->turn.is_mine || writer->has_appended ? 0
+        : nativeipc_ring_end_write(writer);
+}
+
 /* Makes the first bytes of what was reserved a message, part of a batch that nativeipc_ring_flush shows. */
 static inline int nativeipc_ring_append(nativeipc_ring_writer *writer, size_t length) {
     uint8_t *record = writer->channel->data + (writer->tail & (writer->channel->capacity - 1));
@@ -834,19 +1165,29 @@ static inline int nativeipc_ring_append(nativeipc_ring_writer *writer, size_t le
     writer->is_reserved = 0;
     nativeipc_ring_put(record, (uint32_t)length, 1);
     writer->tail += ((uint64_t)length + 15) & ~UINT64_C(7);
+    writer->has_appended = 1;
     return 0;
 }
 
-/* Shows what was appended to the reader, in one step. */
-static inline void nativeipc_ring_flush(nativeipc_ring_writer *writer) {
+static inline int nativeipc_ring_show(nativeipc_ring_writer *writer) {
     nativeipc_channel *ring = writer->channel;
-    if (writer->shown == writer->tail) return;
+    if (writer->shown == writer->tail) return 0;
+    if (writer->turn.me != 0 && nativeipc_ring_check_turn(&writer->turn) != 0) return -1;
     writer->shown = writer->tail;
+    writer->has_appended = 0;
     __atomic_store_n(&ring->header->tail, writer->tail, __ATOMIC_RELEASE);
     NATIVEIPC_CHANNELS_STEP("shown");
     nativeipc_channel_order(ring);
-    if (__atomic_load_n(&ring->header->reader_bell, __ATOMIC_ACQUIRE) != 0)
-        nativeipc_channel_ring(&ring->header->reader_bell, 1);
+    if (__atomic_load_n(&ring->header->reader_bell, __ATOMIC_ACQUIRE) != 0) nativeipc_ring_ring_readers(writer);
+    return 0;
+}
+
+/* Shows what was appended to the reader, in one step. Many to many: passes the turn; EBADMSG when a peer has written
+ * over it. */
+static inline int nativeipc_ring_flush(nativeipc_ring_writer *writer) {
+    if (nativeipc_ring_show(writer) != 0) return -1;
+    return writer->turn.me == 0 || !writer->turn.is_mine || writer->is_reserved ? 0
+        : nativeipc_ring_pass_turn(&writer->turn);
 }
 
 static inline int nativeipc_ring_writer_news(void *user) {
@@ -854,6 +1195,27 @@ static inline int nativeipc_ring_writer_news(void *user) {
     uint64_t head = __atomic_load_n(&writer->channel->header->head, __ATOMIC_ACQUIRE);
     return head != writer->head && (writer->tail + writer->wanted - head <= writer->channel->capacity ||
                                        !nativeipc_ring_is_head(writer, head));
+}
+
+/* In a ring of many to many: waits for the turn, and in it for room. Otherwise short messages of others would fill what
+ * comes, and a long one would wait for ever. */
+static inline int nativeipc_ring_write_in_turn(nativeipc_ring_writer *writer, const void *message, size_t length,
+    long long until) {
+    void *place;
+    if (!writer->turn.is_mine && nativeipc_ring_turn_to_write(writer, until) != 0) return -1;
+    while ((place = nativeipc_ring_room(writer, length)) == NULL) {
+        int number;
+        if (errno == EAGAIN && nativeipc_ring_show(writer) == 0 &&
+            nativeipc_channel_wait(writer->channel, &writer->channel->header->writer_bell, 0, &writer->habit,
+                nativeipc_ring_writer_news, writer, until) == 0)
+            continue;
+        number = errno;
+        if (writer->turn.is_mine) (void)nativeipc_ring_end_write(writer);
+        return nativeipc_channel_fail(number);
+    }
+    if (length != 0) memcpy(place, message, length);
+    (void)nativeipc_ring_append(writer, length);
+    return nativeipc_ring_flush(writer);
 }
 
 /* Writes a message, waiting for room. */
@@ -864,29 +1226,81 @@ static inline int nativeipc_ring_write(nativeipc_ring_writer *writer, const void
     while ((place = nativeipc_ring_reserve(writer, length)) == NULL) {
         if (errno != EAGAIN || milliseconds == 0) return -1;
         if (until == 0) until = nativeipc_channel_until(milliseconds);
-        nativeipc_ring_flush(writer);
+        if (writer->turn.me != 0) return nativeipc_ring_write_in_turn(writer, message, length, until);
+        (void)nativeipc_ring_flush(writer);
         if (nativeipc_channel_wait(writer->channel, &writer->channel->header->writer_bell, 0, &writer->habit,
                 nativeipc_ring_writer_news, writer, until) != 0)
             return -1;
     }
     if (length != 0) memcpy(place, message, length);
     (void)nativeipc_ring_append(writer, length);
-    nativeipc_ring_flush(writer);
+    return nativeipc_ring_flush(writer);
+}
+
+/* Says that nothing more comes. The next writer takes that back. Many to many: this one writes no more; that nothing
+ * more comes is so when the last writer that is open says it. */
+static inline int nativeipc_ring_complete(nativeipc_ring_writer *writer) {
+    uint32_t *ended = &writer->channel->header->ended, seen;
+    if (writer->turn.me == 0) {
+        (void)nativeipc_ring_flush(writer);
+        __atomic_store_n(ended, 1, __ATOMIC_RELEASE);
+        nativeipc_ring_ring_readers(writer);
+        return 0;
+    }
+    if (writer->is_completed) return 0;
+    if (nativeipc_ring_abandon(writer) != 0 || nativeipc_ring_flush(writer) != 0) return -1;
+    writer->is_completed = 1;
+    seen = __atomic_load_n(ended, __ATOMIC_SEQ_CST); /* before the look at the slots: who comes after it changes it */
+    nativeipc_ring_leave(&writer->turn);
+    NATIVEIPC_CHANNELS_STEP("left");
+    while ((seen & 1) == 0) {
+        int left = nativeipc_ring_is_any_left(&writer->turn);
+        if (left != 0) return left < 0 ? -1 : 0;
+        if (__atomic_compare_exchange_n(ended, &seen, seen | 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) break;
+    }
+    nativeipc_ring_ring_readers(writer);
     return 0;
 }
 
-/* Says that nothing more comes. The next writer takes that back. */
-static inline void nativeipc_ring_complete(nativeipc_ring_writer *writer) {
-    nativeipc_ring_flush(writer);
-    __atomic_store_n(&writer->channel->header->ended, 1, __ATOMIC_RELEASE);
-    nativeipc_channel_ring(&writer->channel->header->reader_bell, 1);
+/* Sees what the reader before has left, at the beginning of a turn. */
+static inline int nativeipc_ring_begin_read(nativeipc_ring_reader *reader) {
+    nativeipc_channel *ring = reader->channel;
+    uint64_t head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
+    if (!reader->has_begun || head % 8 != 0 || reader->tail - head > ring->capacity) {
+        uint64_t tail = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
+        if (!nativeipc_ring_is_sound(ring, head, tail)) {
+            if (nativeipc_ring_pass_turn(&reader->turn) != 0) return -1;
+            return nativeipc_channel_fail(EBADMSG);
+        }
+        reader->tail = tail;
+        reader->has_begun = 1;
+    }
+    reader->cursor = reader->head = head;
+    reader->is_in_hand = 0;
+    if (reader->turn.was_killed) {
+        reader->took_over = 1;
+        nativeipc_channel_ring(&ring->header->writer_bell, 1); /* the killed one may not have come to that */
+    }
+    return 0;
 }
 
-/* Becomes the reader; EBUSY when another one has been it for so long. */
+static inline int nativeipc_ring_turn_to_read(nativeipc_ring_reader *reader, long long until) {
+    return nativeipc_ring_take_turn(&reader->turn, until) != 0 ? -1 : nativeipc_ring_begin_read(reader);
+}
+
+/* Becomes the reader; EBUSY when another one has been it for so long. Many to many: becomes one of them. */
 static inline int nativeipc_ring_open_reader(nativeipc_channel *ring, nativeipc_ring_reader *reader,
     int milliseconds) {
     memset(reader, 0, sizeof *reader);
     reader->channel = ring;
+    if (ring->kind == NATIVEIPC_CHANNEL_MANY) {
+        if (nativeipc_ring_join(ring, &reader->turn, 2, milliseconds) != 0) return -1;
+        if (!nativeipc_ring_inherit(&reader->turn)) return 0;
+        if (nativeipc_ring_begin_read(reader) == 0 && nativeipc_ring_pass_turn(&reader->turn) == 0) return 0;
+        nativeipc_ring_leave(&reader->turn);
+        return nativeipc_channel_fail(EBADMSG);
+    }
+    reader->turn.is_mine = 1;
     if (nativeipc_channel_take_role(ring, 2, milliseconds, &reader->took_over) != 0) return -1;
     reader->cursor = reader->head = __atomic_load_n(&ring->header->head, __ATOMIC_ACQUIRE);
     reader->tail = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
@@ -900,20 +1314,25 @@ static inline int nativeipc_ring_open_reader(nativeipc_channel *ring, nativeipc_
 
 /* Gives the role up. What was given and not released is given to the next reader. */
 static inline void nativeipc_ring_close_reader(nativeipc_ring_reader *reader) {
-    nativeipc_channel_give_up_role(reader->channel, 2);
+    if (reader->turn.me == 0) nativeipc_channel_give_up_role(reader->channel, 2);
+    else nativeipc_ring_leave(&reader->turn);
 }
 
-/* Gives the next message, in place until nativeipc_ring_release; EAGAIN when there is none now, ENODATA when none
- * comes. */
-static inline int nativeipc_ring_try_read(nativeipc_ring_reader *reader, const void **message, size_t *length) {
+static inline int nativeipc_ring_has_ended(nativeipc_ring_reader *reader) {
+    uint32_t ended = __atomic_load_n(&reader->channel->header->ended, __ATOMIC_ACQUIRE);
+    return (reader->turn.me == 0 ? ended : ended & 1) != 0;
+}
+
+/* Finds the next message and passes padding over. */
+static inline int nativeipc_ring_find(nativeipc_ring_reader *reader, const void **message, size_t *length) {
     nativeipc_channel *ring = reader->channel;
     for (;;) {
         uint64_t place = reader->cursor & (ring->capacity - 1), word, size, rest = ring->capacity - place;
         uint32_t parts[2];
         if (reader->cursor == reader->tail) {
-            uint32_t ended = __atomic_load_n(&ring->header->ended, __ATOMIC_ACQUIRE);
+            int ended = nativeipc_ring_has_ended(reader);
             uint64_t tail = __atomic_load_n(&ring->header->tail, __ATOMIC_ACQUIRE);
-            if (tail == reader->cursor) return nativeipc_channel_fail(ended != 0 ? ENODATA : EAGAIN);
+            if (tail == reader->cursor) return nativeipc_channel_fail(ended ? ENODATA : EAGAIN);
             if (tail % 8 != 0 || tail - reader->head > ring->capacity ||
                 tail - reader->head < reader->tail - reader->head)
                 return nativeipc_channel_fail(EBADMSG);
@@ -935,9 +1354,14 @@ static inline int nativeipc_ring_try_read(nativeipc_ring_reader *reader, const v
     }
 }
 
-/* Gives the room of all messages that were given back to the writer. */
-static inline void nativeipc_ring_release(nativeipc_ring_reader *reader) {
+/* Gives the room of all messages that were given back to the writer. Many to many: passes the turn; EBADMSG when a peer
+ * has written over it. */
+static inline int nativeipc_ring_release(nativeipc_ring_reader *reader) {
     nativeipc_channel *ring = reader->channel;
+    if (reader->turn.me != 0) {
+        if (!reader->turn.is_mine) return 0;
+        if (nativeipc_ring_check_turn(&reader->turn) != 0) return -1;
+    }
     NATIVEIPC_CHANNELS_STEP("used");
     reader->head = reader->cursor;
     __atomic_store_n(&ring->header->head, reader->cursor, __ATOMIC_RELEASE);
@@ -945,12 +1369,47 @@ static inline void nativeipc_ring_release(nativeipc_ring_reader *reader) {
     nativeipc_channel_order(ring);
     if (__atomic_load_n(&ring->header->writer_bell, __ATOMIC_ACQUIRE) != 0)
         nativeipc_channel_ring(&ring->header->writer_bell, 1);
+    if (reader->turn.me == 0) return 0;
+    reader->is_in_hand = 0;
+    return nativeipc_ring_pass_turn(&reader->turn);
+}
+
+/* Whether there is something that no reader has released, as it looks without the turn. */
+static inline int nativeipc_ring_is_any_shown(nativeipc_ring_reader *reader) {
+    return __atomic_load_n(&reader->channel->header->head, __ATOMIC_ACQUIRE) !=
+        __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE);
+}
+
+/* Gives the next message, in place until nativeipc_ring_release; EAGAIN when there is none now, ENODATA when none
+ * comes. Many to many: EAGAIN also while another one has the turn; the reader has it then until the release. Who wants
+ * each message at most once copies it, and releases before the use. */
+static inline int nativeipc_ring_try_read(nativeipc_ring_reader *reader, const void **message, size_t *length) {
+    int number;
+    if (reader->turn.me == 0) return nativeipc_ring_find(reader, message, length);
+    if (!reader->turn.is_mine) {
+        int ended = nativeipc_ring_has_ended(reader);
+        if (!nativeipc_ring_is_any_shown(reader)) return nativeipc_channel_fail(ended ? ENODATA : EAGAIN);
+        if (nativeipc_ring_turn_to_read(reader, 0) != 0) return -1;
+    }
+    if (nativeipc_ring_find(reader, message, length) == 0) {
+        reader->is_in_hand = 1;
+        return 0;
+    }
+    number = errno;
+    if (!reader->is_in_hand) {
+        /* Padding is nobody's, and must not look as if there were something. */
+        if (reader->cursor != reader->head) (void)nativeipc_ring_release(reader);
+        else (void)nativeipc_ring_pass_turn(&reader->turn);
+    }
+    return nativeipc_channel_fail(number);
 }
 
 static inline int nativeipc_ring_reader_news(void *user) {
     nativeipc_ring_reader *reader = (nativeipc_ring_reader *)user;
-    return __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE) != reader->cursor ||
-        __atomic_load_n(&reader->channel->header->ended, __ATOMIC_ACQUIRE) != 0;
+    return (reader->turn.is_mine
+                   ? __atomic_load_n(&reader->channel->header->tail, __ATOMIC_ACQUIRE) != reader->cursor
+                   : nativeipc_ring_is_any_shown(reader)) ||
+        nativeipc_ring_has_ended(reader);
 }
 
 /* The same, waiting for it. */
@@ -960,8 +1419,12 @@ static inline int nativeipc_ring_read(nativeipc_ring_reader *reader, const void 
     while (nativeipc_ring_try_read(reader, message, length) != 0) {
         if (errno != EAGAIN || milliseconds == 0) return -1;
         if (until == 0) until = nativeipc_channel_until(milliseconds);
-        if (nativeipc_channel_wait(reader->channel, &reader->channel->header->reader_bell, 0, &reader->habit,
-                nativeipc_ring_reader_news, reader, until) != 0)
+        /* Many to many: without the turn, so that it may be stopped here, and the others go on. */
+        if (nativeipc_channel_wait(reader->channel, &reader->channel->header->reader_bell, reader->turn.me != 0,
+                &reader->habit, nativeipc_ring_reader_news, reader, until) != 0)
+            return -1;
+        if (!reader->turn.is_mine && nativeipc_ring_is_any_shown(reader) &&
+            nativeipc_ring_turn_to_read(reader, until) != 0)
             return -1;
     }
     return 0;

@@ -18,6 +18,8 @@ module meet in the same one under the same name; docs/layouts.md of NativeIpc sa
 A name is that of a POSIX segment, as above, or the text of a key of System V: "systemv:/path/of/key/file" (also
 "systemv-N:", with the project id N).
 
+Rings of many writers and readers are refused: those take turns by atomic exchanges, which Python has not.
+
 On x64 only: an aligned word that Python stores there is seen whole, and behind what was stored before, which is all
 that one writer and one reader need. Other processors need instructions that Python has not: there the import raises
 ImportError.
@@ -58,7 +60,7 @@ if platform.machine() not in ("x86_64", "AMD64") or struct.calcsize("P") != 8:
 _FOLDER = "/dev/shm/"
 _HEADER = 4096
 _MAGIC = 0x4E4148434350494E
-_VERSION, _RING, _TOPIC = 1, 1, 3
+_VERSION, _RING, _MANY_RING, _TOPIC = 1, 1, 2, 3
 _SLOT = 64
 _MAKING, _WRITER, _READER = 1 << 62, (1 << 62) + 1, (1 << 62) + 2
 # Places of words: of 8 bytes by their number, of 4 bytes likewise
@@ -357,6 +359,12 @@ class _Channel:
         magic, version, kind, header, capacity, slot, _, *key_file = struct.unpack_from("=QHHIQQQQQ", self._map, 0)
         if magic == 0:
             _fail(errno.EAGAIN)
+        if (magic, version, kind, header) == (_MAGIC, _VERSION, _MANY_RING, _HEADER) and self._kind == _RING:
+            _fail(
+                errno.EMEDIUMTYPE,
+                "The ring is one of many writers and readers, which take turns by atomic exchanges, and Python has "
+                "none: use C, C++ or .NET there, or a ring of one writer and one reader.",
+            )
         if (magic, version, kind, header) != (_MAGIC, _VERSION, self._kind, _HEADER):
             _fail(errno.EMEDIUMTYPE, "What has the name is no such channel, or one of another version.")
         if self._project and key_file != self._key_file:

@@ -184,7 +184,7 @@ bool NativeIpcChannel::fail(const char *what, int number) {
         break;
     case EMEDIUMTYPE:
         m_error = OtherContent;
-        why = QStringLiteral("what has the key is no such channel, is of another version, or is too small");
+        why = QStringLiteral("what has the key is no such channel, is of another version or form, or is too small");
         break;
     case EPERM:
     case EACCES:
@@ -452,7 +452,8 @@ void NativeIpcRing::setCapacity(qint64 bytes, int mode) {
 }
 
 int NativeIpcRing::openChannel(const char *name, bool) {
-    return m_capacity == 0 ? nativeipc_ring_open(&m_channel, name)
+    // Of one to one: the turns of many are not told apart from waits here.
+    return m_capacity == 0 ? nativeipc_channel_open(&m_channel, name, NATIVEIPC_CHANNEL_RING, 0)
                            : nativeipc_ring_create_or_open(&m_channel, name, quint64(m_capacity), m_mode);
 }
 

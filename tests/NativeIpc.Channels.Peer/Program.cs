@@ -12,6 +12,10 @@ using NativeIpc.Channels.Peer;
 //   spread KEY LEDGER WRITER POINT NTH COUNT
 //   send KEY WRITER COUNT, receive KEY, publish KEY WRITER COUNT, follow KEY [read], hold KEY
 //                                                   as tests/peers/channels/peer.c has them
+//   put KEY LEDGER ID POINT NTH COUNT [go]          one of many writers: COUNT messages, 0: until word 0 of the ledger
+//                                                   says stop; go: waits for a line first. "writing", "done TOOKOVER"
+//   take KEY LEDGER AREA POINT NTH once|again       one of many readers, until nothing more comes: "reading", "done"
+//   turn KEY write|read          has the turn: "held", then waits for a line
 //   look KEY taken|lost          says who the writer is: one that takes the role during the look; or, without the
 //                                descriptor of the locks, what is thrown
 //   roles KEY                    as another user than the maker: whether it becomes the writer, or why not
@@ -20,10 +24,12 @@ using NativeIpc.Channels.Peer;
 // LEDGER is a segment of 64-bit words. A writer: word 0 is the number of the message that it is about to show, word 1
 // that of the last it has shown. A reader: word 0 counts the words behind it, each the number of a message.
 string[] words = args;
-string point = words[0] is "write" or "spread" ? words[4] : words[0] == "read" ? words[3] : "-";
+// For put and take, word 0 says stop, word 16 + 2 ID is the number that a writer is about to show, the next one that it
+// has shown, word 4096 + ID the last one of it that a reader took, word 8192 + 4 AREA how many a reader took.
+string point = words[0] is "write" or "spread" or "put" or "take" ? words[4] : words[0] == "read" ? words[3] : "-";
 if (point != "-")
 {
-    int left = Number(words[0] is "write" or "spread" ? words[5] : words[4]);
+    int left = Number(words[0] == "read" ? words[4] : words[5]);
     Stop(at =>
     {
         if (at == point && Interlocked.Decrement(ref left) == 0) _ = Native.kill(Environment.ProcessId, 9);
@@ -40,6 +46,9 @@ switch (words[0])
     case "receive": Receive(); break;
     case "publish": Publish(); break;
     case "follow": Follow(); break;
+    case "put": Put(); break;
+    case "take": Take(); break;
+    case "turn": Turn(); break;
     case "look": Look(); break;
     case "close": Close(); break;
     case "roles": Roles(); break;
@@ -146,6 +155,97 @@ void Read()
 
         Console.WriteLine("done");
     }
+}
+
+void Put()
+{
+    using SharedMemory ledger = SharedMemory.OpenExisting(NativeIpcKey.Parse(words[2], null));
+    using SharedRing ring = SharedRing.OpenExisting(key);
+    using SharedRingWriter writer = ring.OpenWriter();
+    Console.WriteLine("writing");
+    if (words.Length > 7) Console.ReadLine();
+    ulong self = ulong.Parse(words[3], CultureInfo.InvariantCulture);
+    ulong count = ulong.Parse(words[6], CultureInfo.InvariantCulture);
+    long intended = 8 * (16 + (2 * (long)self));
+    var random = new Random((int)self);
+    byte[] own = new byte[writer.LongestMessage];
+    for (ulong next = 1; (count == 0 || next <= count) && Volatile.Read(ref ledger.GetReference<ulong>(0)) == 0;)
+    {
+        int batch = random.Next(4) == 0 ? random.Next(1, 6) : 1;
+        if (count != 0) batch = (int)Math.Min((ulong)batch, count - next + 1);
+        Volatile.Write(ref ledger.GetReference<ulong>(intended), next + (ulong)batch - 1);
+        for (int i = 0; i < batch; i++, next++)
+        {
+            int length = Message.Shortest + random.Next(random.Next(8) == 0 ? own.Length - Message.Shortest : 200);
+            if (batch == 1 && random.Next(2) == 0 && writer.TryReserve(length, out Span<byte> place))
+            {
+                Message.Fill(place, self, next);
+                writer.Commit();
+                continue;
+            }
+
+            Message.Fill(own.AsSpan(0, length), self, next);
+            if (batch == 1 || !writer.TryAppend(own.AsSpan(0, length))) writer.Write(own.AsSpan(0, length));
+        }
+
+        writer.Flush();
+        Volatile.Write(ref ledger.GetReference<ulong>(intended + 8), next - 1);
+        Pause(random);
+    }
+
+    writer.Complete();
+    Console.WriteLine($"done {writer.TookOver}");
+}
+
+void Take()
+{
+    using SharedMemory ledger = SharedMemory.OpenExisting(NativeIpcKey.Parse(words[2], null));
+    using SharedRing ring = SharedRing.OpenExisting(key);
+    SharedRingDelivery delivery = words[6] == "once" ? SharedRingDelivery.AtMostOnce : SharedRingDelivery.AtLeastOnce;
+    using SharedRingReader reader = ring.OpenReader(delivery);
+    Console.WriteLine("reading");
+    var random = new Random(Number(words[3]));
+    long count = 8 * (8192 + (4 * (long)Number(words[3])));
+    ulong[] own = new ulong[4096];
+    while (reader.TryRead(Timeout.InfiniteTimeSpan, out ReadOnlySpan<byte> message))
+    {
+        (ulong writer, ulong number) = Message.Read(message);
+        if (delivery == SharedRingDelivery.AtLeastOnce)
+        {
+            // In the turn, so no other one counts meanwhile.
+            ref ulong last = ref ledger.GetReference<ulong>(8 * (4096 + (long)writer));
+            if (number == last) ledger.GetReference<ulong>(count + 8)++;
+            else if (number == last + 1) Volatile.Write(ref last, number);
+            else throw new InvalidDataException($"{number} of {writer} after {last}.");
+        }
+        else if (number <= own[writer])
+        {
+            throw new InvalidDataException($"{number} of {writer} after {own[writer]}.");
+        }
+
+        own[writer] = number;
+        ledger.GetReference<ulong>(count)++;
+        if (delivery == SharedRingDelivery.AtLeastOnce) reader.Release();
+        Pause(random);
+    }
+
+    Console.WriteLine("done");
+}
+
+// So that the other side sleeps as well
+static void Pause(Random random)
+{
+    if (random.Next(100) == 0) SpinWait.SpinUntil(() => false, 1);
+}
+
+void Turn()
+{
+    using SharedRing ring = SharedRing.OpenExisting(key);
+    using SharedRingWriter writer = ring.OpenWriter();
+    using SharedRingReader reader = ring.OpenReader();
+    bool isHeld = words[2] == "write" ? writer.TryReserve(100, out _) : reader.TryRead(out _);
+    Console.WriteLine(isHeld ? "held" : "not held");
+    Console.ReadLine();
 }
 
 void Spread()

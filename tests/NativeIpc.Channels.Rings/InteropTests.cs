@@ -61,6 +61,16 @@ public sealed class InteropTests : LanguageTests
         Publish(from, to);
     }
 
+    [Fact]
+    public void Python_refuses_a_ring_of_many_and_says_what_to_use()
+    {
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 4096, SharedRingForm.ManyToMany);
+        Assert.Equal("The ring is one of many writers and readers, which take turns by atomic exchanges, and Python "
+            + "has none: use C, C++ or .NET there, or a ring of one writer and one reader.",
+            Line(In("python", "refused", key)));
+    }
+
     [Theory]
     [InlineData("c")]
     [InlineData("cpp")]

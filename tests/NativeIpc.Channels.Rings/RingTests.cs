@@ -6,10 +6,12 @@ namespace NativeIpc.Channels.Rings;
 [NeedsLinux("Channels are there on Linux.")]
 public class RingTests : ChannelTests
 {
-    [Fact]
-    public void Messages_of_every_length_arrive_whole_and_in_order()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public void Messages_of_every_length_arrive_whole_and_in_order(SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader();
         Assert.Equal((4096, 2040, true), (ring.Capacity, ring.LongestMessage, ring.CreatedNew));
@@ -28,12 +30,14 @@ public class RingTests : ChannelTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void It_does_what_a_queue_does(int seed)
+    [InlineData(1, SharedRingForm.OneToOne)]
+    [InlineData(2, SharedRingForm.OneToOne)]
+    [InlineData(3, SharedRingForm.OneToOne)]
+    [InlineData(2, SharedRingForm.ManyToMany)]
+    [InlineData(3, SharedRingForm.ManyToMany)]
+    public void It_does_what_a_queue_does(int seed, SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader(seed == 3 ? SharedRingDelivery.AtMostOnce : default);
         var random = new Random(seed);
@@ -106,10 +110,12 @@ public class RingTests : ChannelTests
         }
     }
 
-    [Fact]
-    public void A_batch_is_seen_when_it_is_flushed()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public void A_batch_is_seen_when_it_is_flushed(SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader();
         for (byte i = 0; i < 5; i++) Assert.True(writer.TryAppend([i]));
@@ -124,10 +130,13 @@ public class RingTests : ChannelTests
         Assert.False(reader.TryRead(out _));
     }
 
-    [Fact]
-    public void What_was_not_released_is_given_to_the_next_reader_and_what_was_not_flushed_to_nobody()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public void What_was_not_released_is_given_to_the_next_reader_and_what_was_not_flushed_to_nobody(
+        SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using (SharedRingWriter writer = ring.OpenWriter())
         {
             writer.Write([1]);
@@ -178,10 +187,12 @@ public class RingTests : ChannelTests
         Assert.Throws<ObjectDisposedException>(writer.Flush);
     }
 
-    [Fact]
-    public void A_wait_ends_with_its_time_its_token_a_message_and_the_end()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public void A_wait_ends_with_its_time_its_token_a_message_and_the_end(SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader();
         Assert.False(reader.TryRead(TimeSpan.Zero, out _));
@@ -198,20 +209,24 @@ public class RingTests : ChannelTests
         Assert.Equal(-1, reading.Result);
         Assert.True(reader.IsCompleted);
         reader.Release();
-        while (writer.TryWrite(new byte[1000]))
+        using SharedRingWriter? second = form == SharedRingForm.ManyToMany ? ring.OpenWriter() : null;
+        SharedRingWriter next = second ?? writer; // of many, one that has said it writes no more
+        while (next.TryWrite(new byte[1000]))
         {
         }
 
-        Assert.False(writer.TryWrite(new byte[1000], TimeSpan.FromMilliseconds(20)));
-        Task<bool> writing = Task.Run(() => writer.TryWrite(new byte[1000], Watchdog));
+        Assert.False(next.TryWrite(new byte[1000], TimeSpan.FromMilliseconds(20)));
+        Task<bool> writing = Task.Run(() => next.TryWrite(new byte[1000], Watchdog));
         while (reader.TryRead(out _)) reader.Release();
         Assert.True(writing.Result);
     }
 
-    [Fact]
-    public async Task Waits_without_a_thread_end_as_others_do()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public async Task Waits_without_a_thread_end_as_others_do(SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader();
         Assert.False(await reader.WaitToReadAsync(TimeSpan.FromMilliseconds(20)));
@@ -233,10 +248,12 @@ public class RingTests : ChannelTests
         Assert.Equal(Enumerable.Range(1, 501), numbers);
     }
 
-    [Fact]
-    public async Task Dispose_on_another_thread_ends_a_wait()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public async Task Dispose_on_another_thread_ends_a_wait(SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using SharedRingWriter writer = ring.OpenWriter();
         SharedRingReader reader = ring.OpenReader();
         Task blocked = Task.Run(() => reader.TryRead(Watchdog, out _));
@@ -307,10 +324,12 @@ public class RingTests : ChannelTests
         }
     }
 
-    [Fact]
-    public async Task Padding_alone_is_no_message()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public async Task Padding_alone_is_no_message(SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader();
         for (int i = 0; i < 3; i++)
@@ -344,10 +363,12 @@ public class RingTests : ChannelTests
         Assert.Equal(SharedChannelError.Damaged, Assert.Throws<SharedChannelException>(() => ring.OpenReader()).Error);
     }
 
-    [Fact]
-    public void Writing_and_reading_allocate_nothing()
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public void Writing_and_reading_allocate_nothing(SharedRingForm form)
     {
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), 65536);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 65536, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader();
         byte[] message = new byte[64];
@@ -395,12 +416,14 @@ public class RingTests : ChannelTests
     }
 
     [Theory]
-    [InlineData(4096)]
-    [InlineData(1 << 16)]
-    public void Two_threads_lose_nothing_however_they_sleep(int capacity)
+    [InlineData(4096, SharedRingForm.OneToOne)]
+    [InlineData(1 << 16, SharedRingForm.OneToOne)]
+    [InlineData(4096, SharedRingForm.ManyToMany)]
+    [InlineData(1 << 16, SharedRingForm.ManyToMany)]
+    public void Two_threads_lose_nothing_however_they_sleep(int capacity, SharedRingForm form)
     {
         const int Count = 300_000;
-        using SharedRing ring = SharedRing.CreateNew(NextKey(), capacity);
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), capacity, form);
         using SharedRingWriter writer = ring.OpenWriter();
         using SharedRingReader reader = ring.OpenReader();
         Task writing = Task.Run(() =>

@@ -9,6 +9,18 @@ public sealed class SystemVRingTests : RingTests
     private protected override NativeIpcKeyType KeyType => NativeIpcKeyType.SystemV;
 }
 
+/// <summary>The tests of rings of many with keys of System V.</summary>
+public sealed class SystemVManyRingTests : ManyRingTests
+{
+    private protected override NativeIpcKeyType KeyType => NativeIpcKeyType.SystemV;
+}
+
+/// <summary>The tests of killed processes at rings of many with keys of System V.</summary>
+public sealed class SystemVManyRingCrashTests : ManyRingCrashTests
+{
+    private protected override NativeIpcKeyType KeyType => NativeIpcKeyType.SystemV;
+}
+
 /// <summary>The tests of topics with keys of System V.</summary>
 public sealed class SystemVTopicTests : TopicTests
 {

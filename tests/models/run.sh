@@ -72,8 +72,20 @@ event-word found -DROLES=3 -DDIES=0 -DMANUAL -DBREAK_SECOND_LOOK
 event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_GENERATION
 event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_ALL
 event-word found -DROLES=5 -DDIES=0 -DMANUAL -DBREAK_COMPARING
+ring-turn holds -DSLOTS=2
+ring-turn holds -DSLOTS=2 -DDIES=0
+ring-turn found -DSLOTS=2 -DBREAK_LOCK
+ring-turn found -DSLOTS=2 -DBREAK_SECOND_LOOK
+ring-turn found -DSLOTS=2 -DBREAK_HEIR
+ring-turn found -DSLOTS=2 -DDIES=0 -DBREAK_LEAVING
+ring-turn found -DSLOTS=2 -DDIES=0 -DBREAK_COMPARE
+ring-turn found -DSLOTS=2 -DDIES=0 -DGIVES -DBREAK_KEPT
+ring-turn found -DDIES=0 -DBREAK_MARK
 '
 long_searches='
+ring-turn holds -DSLOTS=2 -DGIVES
+ring-turn holds -DDIES=0
+ring-turn found -DDIES=0 -DGIVES -DBREAK_GIVING_UP
 event-word holds -DROLES=1 -DDEAD
 event-word holds -DROLES=1 -DSET
 event-word holds -DROLES=2 -DSET
@@ -131,14 +143,15 @@ names() { # MODEL
     while read -r member; do
         type=${member%.*} method=${member#*.}
         found=1
-        grep -rlE "(class|struct) $type\b" "$root/src/NativeIpc" --include='*.cs' | xargs -r grep -qw "$method" ||
+        grep -rlE "(class|struct) $type\b" "$root"/src/NativeIpc{,.Channels} --include='*.cs' |
+            xargs -r grep -qw "$method" ||
             missing="$missing $member"
     done < <(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE '[A-Z][A-Za-z]+\.[A-Z][A-Za-z]+' | sort -u)
-    # Of the header, which the library does alike
+    # Of the headers, which the library does alike
     while read -r method; do
         found=1
-        grep -qw "$method" "$root/include/nativeipc_event.h" || missing="$missing $method"
-    done < <(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE 'nativeipc_event_[a-z_]+' | sort -u)
+        grep -qhw "$method" "$root"/include/*.h || missing="$missing $method"
+    done < <(sed -n '/Stands for/,/^ \*$/p' "$models/$1.pml" | grep -oE 'nativeipc_[a-z_]+' | sort -u)
     [ $found = 1 ] && [ -z "$missing" ] && { echo "PASS models: $1 names methods that are there"; return 0; }
     echo "FAIL models: $1 stands for methods that are not there any more:$missing"
     return 1

@@ -68,13 +68,13 @@ internal static partial class RoleLocks
     {
         for (int longest = 64; ; longest *= 2)
         {
-            int number = Look(file, at, out bool isTaken);
+            int number = Look(file, at, 1, out bool isTaken);
             if (number == 0 && !isTaken)
             {
                 // R1 Race: two lock it at once. Safe because: each looks behind its own lock, so the later one sees the
                 // earlier, or both see each other and both step back.
                 number = Change(file, at, F_RDLCK);
-                if (number == 0) number = Look(file, at, out isTaken);
+                if (number == 0) number = Look(file, at, 1, out isTaken);
                 if (number == 0 && !isTaken) return 0;
                 Unlock(file, at);
             }
@@ -94,11 +94,11 @@ internal static partial class RoleLocks
 
     public static bool IsTaken(int number) => number is EACCES or EAGAIN;
 
-    /// <summary>Looks whether another open file description has the lock of a byte.</summary>
+    /// <summary>Looks whether another open file description has the lock of one of some bytes.</summary>
     /// <returns>0, or the error number: then nobody knows.</returns>
-    public static int Look(SafeFileHandle file, long at, out bool isLockedByOther)
+    public static int Look(SafeFileHandle file, long at, int count, out bool isLockedByOther)
     {
-        var range = new Flock { l_type = F_WRLCK, l_start = at, l_len = 1 };
+        var range = new Flock { l_type = F_WRLCK, l_start = at, l_len = count };
         int number = fcntl(file, F_OFD_GETLK, ref range) == 0 ? 0 : Marshal.GetLastPInvokeError();
         isLockedByOther = number == 0 && range.l_type != F_UNLCK;
         return number;

@@ -26,6 +26,7 @@ public sealed partial class SharedRingReader
         _bell.Enter();
         try
         {
+            if (_turn is not null) return AwaitTurn(until, cancellationToken) && TryReadInTurn(out message);
             do
             {
                 if (!_bell.Wait(until, cancellationToken) || IsCompleted) return false;
@@ -39,7 +40,8 @@ public sealed partial class SharedRingReader
         }
     }
 
-    /// <summary>Waits without a thread until there is a message.</summary>
+    /// <summary>Waits without a thread until there is a message. Many-to-many: another reader may be given it first, so
+    /// wait again when <see cref="TryRead(out ReadOnlySpan{byte})"/> says that there is none.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>A task that says whether there is one; false when nothing more comes
     /// (<see cref="IsCompleted"/>).</returns>
@@ -68,7 +70,8 @@ public sealed partial class SharedRingReader
     {
         var until = new Until(timeout);
         CheckOpen();
-        return TryFind(out _) ? new ValueTask<bool>(true) : WaitUntilAsync(until, cancellationToken);
+        bool isThere = _turn is null ? TryFind(out _) : IsThereInTurn();
+        return isThere ? new ValueTask<bool>(true) : WaitUntilAsync(until, cancellationToken);
     }
 
     /// <summary>Gives the messages one after the other, as they come.</summary>
@@ -101,6 +104,13 @@ public sealed partial class SharedRingReader
         _bell.Enter();
         try
         {
+            if (_turn is not null)
+            {
+                if (!AwaitTurn(new Until(Timeout.InfiniteTimeSpan), CancellationToken.None)) return false;
+                LetGo();
+                return true;
+            }
+
             while (_bell.Wait(new Until(Timeout.InfiniteTimeSpan), CancellationToken.None))
             {
                 if (IsCompleted) return false;
@@ -120,6 +130,13 @@ public sealed partial class SharedRingReader
         _bell.Enter();
         try
         {
+            if (_turn is not null)
+            {
+                if (!await AwaitTurnAsync(until, cancellationToken).ConfigureAwait(false)) return false;
+                LetGo();
+                return true;
+            }
+
             while (await _bell.WaitAsync(until, cancellationToken).ConfigureAwait(false))
             {
                 if (IsCompleted) return false;

@@ -24,10 +24,11 @@ namespace NativeIpc.Channels;
 public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 {
     // Why the fast path is not gone
-    private const int Closed = 1, Copies = 2, Fences = 4, Stops = 8;
+    private const int Closed = 1, Copies = 2, Fences = 4, Stops = 8, Turns = 16;
 
     private readonly ChannelSegment _segment;
-    private readonly Role _role;
+    private readonly Role? _role; // of a one-to-one ring
+    private readonly Turn? _turn; // of a many-to-many ring
     private readonly Bell _bell;
     private readonly byte* _data;
     private readonly ulong* _headWord;
@@ -44,10 +45,26 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private byte[] _copy = [];
 
     internal SharedRingReader(ChannelSegment segment, Role role, SharedRingDelivery delivery, bool tookOver)
+        : this(segment, role, turn: null, delivery)
+    {
+        TookOver = tookOver;
+        _cursor = _head = Volatile.Read(ref *_headWord);
+        _tail = Volatile.Read(ref *_tailWord);
+        segment.CheckPositions(_head, _tail);
+        Widen();
+
+        // The one before may have been killed before it rang
+        Ring();
+    }
+
+    internal SharedRingReader(ChannelSegment segment, Turn turn, SharedRingDelivery delivery)
+        : this(segment, role: null, turn, delivery) => BeginTurns();
+
+    private SharedRingReader(ChannelSegment segment, Role? role, Turn? turn, SharedRingDelivery delivery)
     {
         _segment = segment;
         _role = role;
-        TookOver = tookOver;
+        _turn = turn;
         Delivery = delivery;
         _data = segment.Start + ChannelLayout.HeaderSize;
         _headWord = (ulong*)(segment.Start + ChannelLayout.HeadAt);
@@ -56,30 +73,24 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         _capacity = segment.Capacity;
         _mask = _capacity - 1;
         _longest = SharedRing.LongestOf(_capacity);
-        _bell = new Bell(segment, ChannelLayout.ReaderBellAt, isShared: false, this);
+        _bell = new Bell(segment, ChannelLayout.ReaderBellAt, isShared: turn is not null, this);
         _slow = (Membarrier.IsRegistered ? 0 : Fences) | (ChannelStop.IsOn ? Stops : 0)
-            | (delivery == SharedRingDelivery.AtMostOnce ? Copies : 0);
-        _cursor = _head = Volatile.Read(ref *_headWord);
-        _tail = Volatile.Read(ref *_tailWord);
-        segment.CheckPositions(_head, _tail);
-        Widen();
-
-        // The one before may have been killed before it rang
-        Bell.Ring(segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
+            | (delivery == SharedRingDelivery.AtMostOnce ? Copies : 0) | (turn is null ? 0 : Turns);
     }
 
     /// <summary>What a killed reader's successor finds.</summary>
     public SharedRingDelivery Delivery { get; }
 
     /// <summary>Whether the reader before this one was killed. With <see cref="SharedRingDelivery.AtLeastOnce"/>, what
-    /// it had not released is given again.</summary>
-    public bool TookOver { get; }
+    /// it had not released is given again. Many-to-many: whether this one has had the turn of a killed one, up to
+    /// now.</summary>
+    public bool TookOver { get; private set; }
 
     /// <summary>The longest message, in bytes.</summary>
     public int LongestMessage => _longest;
 
     /// <summary>Whether all was given, and the writer has said that nothing more comes
-    /// (<see cref="SharedRingWriter.Complete"/>).</summary>
+    /// (<see cref="SharedRingWriter.Complete"/>). Many-to-many: whether all was released, by whatever reader.</summary>
     /// <exception cref="SharedChannelException">Damaged.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     public bool IsCompleted
@@ -87,14 +98,14 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         get
         {
             CheckOpen();
-            return HasEnded() && !TryFind(out _);
+            return HasEnded() && (_turn is null || _turn.IsMine ? !TryFind(out _) : !IsAnyShown());
         }
     }
 
     /// <summary>Gives the next message, if there is one.</summary>
     /// <param name="message">Its bytes, in place, until <see cref="Release"/>; or in a copy, until the next one, with
     /// <see cref="SharedRingDelivery.AtMostOnce"/>. Empty when the result is false.</param>
-    /// <returns>False when there is none now.</returns>
+    /// <returns>False when there is none now; many-to-many: also while another reader has the turn.</returns>
     /// <exception cref="SharedChannelException">Damaged: nothing that the peer wrote was used.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -116,8 +127,9 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     }
 
     /// <summary>Gives the room of all messages that were given back to the writer. Their bytes must not be used after
-    /// that.</summary>
+    /// that. Many-to-many: passes the turn.</summary>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    /// <exception cref="SharedChannelException">Damaged, many-to-many only.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Release()
     {
@@ -140,24 +152,31 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     public void Dispose()
     {
         if ((Interlocked.Or(ref _slow, Closed) & Closed) != 0) return;
+        _turn?.Close();
         _bell.Close();
     }
 
     bool IAwaiting.HasNews()
-        => Volatile.Read(ref *_tailWord) != _cursor || HasEnded() || (Volatile.Read(ref _slow) & Closed) != 0;
+        => (_turn is null || _turn.IsMine ? Volatile.Read(ref *_tailWord) != _cursor : IsAnyShown()) || HasEnded()
+            || (Volatile.Read(ref _slow) & Closed) != 0;
 
     void IAwaiting.End()
     {
         _limit = 0;
         _place?.Clear();
-        _role.GiveUp();
+        _role?.GiveUp();
+        _turn?.End();
     }
 
     private void Widen() => _limit = _slow == 0 ? Math.Min(_tail, (_cursor | _mask) + 1) : 0;
 
     private void Ring() => Bell.Ring(_segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
 
-    private bool HasEnded() => Volatile.Read(ref _segment.Word(ChannelLayout.EndedAt)) != 0;
+    private bool HasEnded()
+    {
+        uint word = Volatile.Read(ref _segment.Word(ChannelLayout.EndedAt));
+        return (_turn is null ? word : word & ChannelLayout.Ended) != 0;
+    }
 
     /// <summary>Looks at the tail when there is nothing behind the cursor; false when that is still so.</summary>
     private bool HasMore()
@@ -206,15 +225,22 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private bool TryReadSlow(out ReadOnlySpan<byte> message)
     {
         CheckOpen();
+        if (_turn is not null) return TryReadInTurn(out message);
         message = default;
         if (!TryFind(out int length)) return false;
-        ChannelStop.At("ring.read.taken");
-        var found = new ReadOnlySpan<byte>(_data + (_cursor & _mask) + ChannelLayout.RecordHeader, length);
-        message = (_slow & Copies) == 0 ? found : Copied(found);
-        _cursor += ((ulong)(uint)length + 15) & ~7UL;
-        Widen();
+        message = Give(length);
         if ((_slow & Copies) != 0) ReleaseSlow();
         return true;
+    }
+
+    private ReadOnlySpan<byte> Give(int length)
+    {
+        ChannelStop.At("ring.read.taken");
+        var found = new ReadOnlySpan<byte>(_data + (_cursor & _mask) + ChannelLayout.RecordHeader, length);
+        ReadOnlySpan<byte> given = (_slow & Copies) == 0 ? found : Copied(found);
+        _cursor += ((ulong)(uint)length + 15) & ~7UL;
+        Widen();
+        return given;
     }
 
     internal SharedChannelException OtherLength(int length, int expected)
@@ -234,12 +260,21 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private void ReleaseSlow()
     {
         CheckOpen();
+        if (_turn is not null)
+        {
+            if (!_turn.IsMine) return; // it has none that was not released
+            _turn.Check();
+        }
+
         ChannelStop.At("ring.read.used");
         _head = _cursor;
         Volatile.Write(ref *_headWord, _cursor);
         if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
         ChannelStop.At("ring.read.released");
         if (Volatile.Read(ref *_writerBell) != 0) Ring();
+        if (_turn is null) return;
+        _isInHand = false;
+        _turn.Pass();
     }
 
     private void CheckOpen() => ObjectDisposedException.ThrowIf((Volatile.Read(ref _slow) & Closed) != 0, this);

@@ -40,6 +40,7 @@ public sealed partial class SharedRingWriter
         _bell.Enter();
         try
         {
+            if (_turn is not null) return WriteInTurn(message, until, cancellationToken);
             do
             {
                 Flush();
@@ -87,6 +88,12 @@ public sealed partial class SharedRingWriter
         {
             CheckFree();
             CheckLength(length);
+            if (_turn is not null)
+            {
+                await AwaitRoomInTurnAsync(length, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+
             Flush();
             while (!TryMakeRoom(length))
             {
@@ -110,6 +117,8 @@ public sealed partial class SharedRingWriter
         _bell.Enter();
         try
         {
+            if (_turn is not null)
+                return await WriteInTurnAsync(message, until, cancellationToken).ConfigureAwait(false);
             while (!TryWrite(message.Span))
             {
                 Flush();

@@ -22,10 +22,11 @@ namespace NativeIpc.Channels;
 public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
 {
     // Why the fast path is not gone
-    private const int Reserved = 1, Fences = 2, Stops = 4;
+    private const int Reserved = 1, Fences = 2, Stops = 4, Turns = 8;
 
     private readonly ChannelSegment _segment;
-    private readonly Role _role;
+    private readonly Role? _role; // of a one-to-one ring
+    private readonly Turn? _turn; // of a many-to-many ring
     private readonly Bell _bell;
     private readonly byte* _data;
     private readonly ulong* _tailWord;
@@ -43,18 +44,9 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     private int _isClosed; // by itself: another thread sets it
 
     internal SharedRingWriter(ChannelSegment segment, Role role, bool tookOver)
+        : this(segment, role, turn: null)
     {
-        _segment = segment;
-        _role = role;
         TookOver = tookOver;
-        _data = segment.Start + ChannelLayout.HeaderSize;
-        _tailWord = (ulong*)(segment.Start + ChannelLayout.TailAt);
-        _readerBell = (uint*)(segment.Start + ChannelLayout.ReaderBellAt);
-        _capacity = segment.Capacity;
-        _mask = _capacity - 1;
-        _longest = SharedRing.LongestOf(_capacity);
-        _bell = new Bell(segment, ChannelLayout.WriterBellAt, isShared: false, this);
-        _slow = (Membarrier.IsRegistered ? 0 : Fences) | (ChannelStop.IsOn ? Stops : 0);
 
         // Whole: a killed writer moved it in one step, or not at all
         _tail = _shown = Volatile.Read(ref *_tailWord);
@@ -65,22 +57,40 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         Widen();
 
         // The one before may have been killed before it rang
-        Bell.Ring(segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
+        Ring();
+    }
+
+    internal SharedRingWriter(ChannelSegment segment, Turn turn)
+        : this(segment, role: null, turn) => BeginTurns();
+
+    private SharedRingWriter(ChannelSegment segment, Role? role, Turn? turn)
+    {
+        _segment = segment;
+        _role = role;
+        _turn = turn;
+        _data = segment.Start + ChannelLayout.HeaderSize;
+        _tailWord = (ulong*)(segment.Start + ChannelLayout.TailAt);
+        _readerBell = (uint*)(segment.Start + ChannelLayout.ReaderBellAt);
+        _capacity = segment.Capacity;
+        _mask = _capacity - 1;
+        _longest = SharedRing.LongestOf(_capacity);
+        _bell = new Bell(segment, ChannelLayout.WriterBellAt, isShared: false, this);
+        _slow = (Membarrier.IsRegistered ? 0 : Fences) | (ChannelStop.IsOn ? Stops : 0) | (turn is null ? 0 : Turns);
     }
 
     /// <summary>Whether the writer before this one was killed. What it had shown is in the ring; what it had not is
-    /// gone.</summary>
-    public bool TookOver { get; }
+    /// gone. Many-to-many: whether this one has had the turn of a killed one, up to now.</summary>
+    public bool TookOver { get; private set; }
 
     /// <summary>The longest message, in bytes.</summary>
     public int LongestMessage => _longest;
 
     /// <summary>Writes a message, if there is room.</summary>
     /// <param name="message">The bytes; none will do.</param>
-    /// <returns>False when there is no room now.</returns>
+    /// <returns>False when there is no room now; many-to-many: also while another writer has the turn.</returns>
     /// <exception cref="ArgumentOutOfRangeException">It is longer than <see cref="LongestMessage"/>.</exception>
-    /// <exception cref="InvalidOperationException">A place is reserved and neither committed nor
-    /// abandoned.</exception>
+    /// <exception cref="InvalidOperationException">A place is reserved and neither committed nor abandoned;
+    /// many-to-many: it is completed.</exception>
     /// <exception cref="SharedChannelException">Damaged.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -107,10 +117,11 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     /// <param name="length">How many bytes; <see cref="Commit(int)"/> may take fewer.</param>
     /// <param name="place">The bytes, with whatever was there before; until the commit. Empty when the result is
     /// false.</param>
-    /// <returns>False when there is no room now.</returns>
+    /// <returns>False when there is no room now; many-to-many: also while another writer has the turn.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or over
     /// <see cref="LongestMessage"/>.</exception>
-    /// <exception cref="InvalidOperationException">A place is reserved already.</exception>
+    /// <exception cref="InvalidOperationException">A place is reserved already; many-to-many: it is
+    /// completed.</exception>
     /// <exception cref="SharedChannelException">Damaged.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     public bool TryReserve(int length, out Span<byte> place)
@@ -118,7 +129,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         CheckFree();
         CheckLength(length);
         place = default;
-        if (!TryMakeRoom(length)) return false;
+        if (_turn is null ? !TryMakeRoom(length) : !TryMakeRoomInTurn(length)) return false;
         ChannelStop.At("ring.write.reserved");
         _reservedLength = length;
         _slow |= Reserved;
@@ -167,6 +178,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         byte* record = _data + (_tail & _mask);
         *(ulong*)record = (uint)length | ((ulong)ChannelLayout.MessageKind << 32);
         _tail += ((ulong)(uint)length + 15) & ~7UL;
+        _hasAppended = true;
         Widen();
         ChannelStop.At("ring.write.appended");
     }
@@ -175,15 +187,16 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     public void Abandon()
     {
         _slow &= ~Reserved;
+        if (_turn is not null) PassUnlessUsed();
         Widen();
     }
 
     /// <summary>Adds a message to a batch that <see cref="Flush"/> shows, if there is room.</summary>
     /// <param name="message">The bytes; none will do.</param>
-    /// <returns>False when there is no room now.</returns>
+    /// <returns>False when there is no room now; many-to-many: also while another writer has the turn.</returns>
     /// <exception cref="ArgumentOutOfRangeException">It is longer than <see cref="LongestMessage"/>.</exception>
-    /// <exception cref="InvalidOperationException">A place is reserved and neither committed nor
-    /// abandoned.</exception>
+    /// <exception cref="InvalidOperationException">A place is reserved and neither committed nor abandoned;
+    /// many-to-many: it is completed.</exception>
     /// <exception cref="SharedChannelException">Damaged.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -206,30 +219,37 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     public void Flush()
     {
         ObjectDisposedException.ThrowIf(IsClosed, this);
-        if (_shown == _tail) return;
-        _shown = _tail;
-        Volatile.Write(ref *_tailWord, _tail);
-        if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
-        ChannelStop.At("ring.write.shown");
-        if (Volatile.Read(ref *_readerBell) != 0) Ring();
-        ChannelStop.At("ring.write.done");
+        if (_shown != _tail) Show();
+        if (_turn is { IsMine: true } && (_slow & Reserved) == 0) PassTurn();
     }
 
     /// <summary>Says that nothing more comes: the reader's waits end once it has read all
     /// (<see cref="SharedRingReader.IsCompleted"/>). The next writer takes that back.</summary>
+    /// <remarks>Many-to-many: this one writes no more. That nothing more comes is so when the last writer that is open
+    /// says it: one that was disposed without it, or killed, is not waited for. A writer that opens takes it
+    /// back.</remarks>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
     public void Complete()
     {
+        if (_turn is not null)
+        {
+            CompleteInTurn();
+            return;
+        }
+
         Flush();
         Volatile.Write(ref _segment.Word(ChannelLayout.EndedAt), 1);
-        Bell.Ring(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
+        Ring();
     }
 
     /// <summary>Gives the role up; where a call of another thread waits, once that has ended. What was appended and not
     /// flushed is gone.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isClosed, 1) == 0) _bell.Close();
+        if (Interlocked.Exchange(ref _isClosed, 1) != 0) return;
+        _turn?.Close();
+        _bell.Close();
     }
 
     bool IAwaiting.HasNews()
@@ -242,12 +262,27 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     void IAwaiting.End()
     {
         _limit = 0;
-        _role.GiveUp();
+        _role?.GiveUp();
+        if (!_isCompleted) _turn?.End();
     }
 
     private void Widen() => _limit = _slow == 0 && !IsClosed ? Math.Min(_head + _capacity, (_tail | _mask) + 1) : 0;
 
-    private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
+    private void Show()
+    {
+        _turn?.Check();
+        _shown = _tail;
+        _hasAppended = false;
+        Volatile.Write(ref *_tailWord, _tail);
+        if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
+        ChannelStop.At("ring.write.shown");
+        if (Volatile.Read(ref *_readerBell) != 0) Ring();
+        ChannelStop.At("ring.write.done");
+    }
+
+    // Of many readers all: one alone could be stopped, and the others would sleep on.
+    private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, _turn is null ? 1 : int.MaxValue,
+        "ring.write.cleared");
 
     private bool TryWriteSlow(ReadOnlySpan<byte> message)
     {
@@ -301,6 +336,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         ObjectDisposedException.ThrowIf(IsClosed, this);
         if ((_slow & Reserved) != 0)
             throw new InvalidOperationException("A place is reserved: commit or abandon it first.");
+        if (_isCompleted) throw new InvalidOperationException("It has said that it writes no more: open another one.");
     }
 
     private void CheckLength(int length)

@@ -6,6 +6,7 @@ internal static class ChannelLayout
     internal const ulong Magic = 0x4E4148434350494E; // NIPCCHAN
     internal const ushort Version = 1;
     internal const ushort RingKind = 1;
+    internal const ushort ManyRingKind = 2;
     internal const ushort TopicKind = 3;
     internal const int HeaderSize = 4096;
 
@@ -33,7 +34,7 @@ internal static class ChannelLayout
     internal const int ProcessIdAt = 4;
     internal const int StartTimeAt = 8;
     internal const int NamespaceAt = 16;
-    internal const int IsHeldAt = 24;
+    internal const int IsHeldAt = 24; // many-to-many: slot + 1 of whom the note is
 
     // Bytes of the file whose locks are roles: far past any end
     internal const long MakingByte = 1L << 62;
@@ -42,6 +43,17 @@ internal static class ChannelLayout
 
     // System V: those of a project id begin so many bytes behind those of the one before
     internal const int ProjectShift = 32;
+
+    // Slots of a many-to-many ring: a byte for each, and how many each side has
+    internal const long FirstWriterSlotByte = MakingByte + 16;
+    internal const long FirstReaderSlotByte = FirstWriterSlotByte + SlotsOfSide;
+    internal const int SlotsOfSide = 1024;
+
+    // Its turn: slot + 1 of whose it is, and whether others sleep; in the word of the end, bit 0, and the number of
+    // openings in the rest
+    internal const uint TurnWaiters = 1u << 31;
+    internal const uint Ended = 1;
+    internal const uint Opening = 2;
 
     // A ring
     internal const long SmallestCapacity = 4096;

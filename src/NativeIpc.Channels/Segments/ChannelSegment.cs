@@ -45,6 +45,9 @@ internal sealed unsafe class ChannelSegment : IDisposable
     /// <summary>What stands at <see cref="ChannelLayout.SlotSizeAt"/>, read once and proved to fit.</summary>
     public ulong SlotSize { get; private set; }
 
+    /// <summary>What stands at <see cref="ChannelLayout.KindAt"/>, read once.</summary>
+    public ushort Kind { get; private set; }
+
     public bool CreatedNew { get; private set; }
 
     public bool IsDisposed => Volatile.Read(ref _isDisposed) != 0;
@@ -55,6 +58,11 @@ internal sealed unsafe class ChannelSegment : IDisposable
     internal readonly record struct Plan(ushort Kind, ulong Capacity, ulong SlotSize, string Name)
     {
         public long Size => ChannelLayout.HeaderSize + (long)(Capacity * Math.Max(1, SlotSize));
+
+        /// <summary>Whether a channel of that kind will do: for who only opens, a ring of either form.</summary>
+        public bool Takes(ushort kind)
+            => kind == Kind || (Capacity == 0 && Kind == ChannelLayout.RingKind && kind == ChannelLayout.ManyRingKind
+                && OperatingSystem.IsLinux());
     }
 
     public static ChannelSegment Create(NativeIpcKey key, in Plan plan, SharedMemoryOptions? options, bool mayExist)
@@ -158,13 +166,13 @@ internal sealed unsafe class ChannelSegment : IDisposable
         else if (OperatingSystem.IsWindows()) _events!.BellAt(at)?.Set();
     }
 
-    /// <summary>Whether another instance or process has the lock of a byte.</summary>
+    /// <summary>Whether another instance or process has the lock of one of some bytes.</summary>
     /// <exception cref="SharedChannelException">The system does not say.</exception>
-    public bool IsLockedByOther(long at)
+    public bool IsLockedByOther(long at, int count = 1)
     {
         if (OperatingSystem.IsWindows()) return _events!.IsTakenByOther(at);
         if (_file is null) throw Refused(RoleLocks.NoRight);
-        int number = RoleLocks.Look(_file, Place(at), out bool isLocked);
+        int number = RoleLocks.Look(_file, Place(at), count, out bool isLocked);
         return number == 0 ? isLocked : throw Refused(number);
     }
 
@@ -368,7 +376,7 @@ internal sealed unsafe class ChannelSegment : IDisposable
         ushort version = *(ushort*)(Start + ChannelLayout.VersionAt), kind = *(ushort*)(Start + ChannelLayout.KindAt);
         if (version != ChannelLayout.Version || Word(ChannelLayout.HeaderSizeAt) != ChannelLayout.HeaderSize)
             throw OtherContent(Memory, plan.Name, $"it is of version {version}, not {ChannelLayout.Version}");
-        if (kind != plan.Kind) throw OtherContent(Memory, plan.Name, $"it is of kind {kind}, not {plan.Kind}");
+        if (!plan.Takes(kind)) throw OtherContent(Memory, plan.Name, $"it is of kind {kind}, not {plan.Kind}");
         ReadKeyFile(out ulong device, out ulong inode);
 
         // Two key files can have one key of System V (ftok(3)): then roles would be locked twice.
@@ -380,7 +388,7 @@ internal sealed unsafe class ChannelSegment : IDisposable
 
         ulong capacity = LongWord(ChannelLayout.CapacityAt), slot = LongWord(ChannelLayout.SlotSizeAt);
         ulong room = (ulong)Memory.Size - ChannelLayout.HeaderSize;
-        bool fits = kind == ChannelLayout.RingKind
+        bool fits = kind is ChannelLayout.RingKind or ChannelLayout.ManyRingKind
             ? capacity is >= ChannelLayout.SmallestCapacity and <= ChannelLayout.LargestCapacity && slot == 0
                 && capacity <= room
             : capacity is >= ChannelLayout.SmallestHistory and <= ChannelLayout.LargestHistory
@@ -389,6 +397,7 @@ internal sealed unsafe class ChannelSegment : IDisposable
         if (!fits || !ulong.IsPow2(capacity)) throw Damaged("its size does not fit the segment");
         if (plan.Capacity != 0 && (capacity < plan.Capacity || slot < plan.SlotSize))
             throw OtherContent(Memory, plan.Name, "it is smaller than was asked for");
+        Kind = kind;
         Capacity = capacity;
         SlotSize = slot;
     }

@@ -59,11 +59,11 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
             uint turn = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.TurnAt));
             if (Volatile.Read(ref _here) == Held)
                 return new SharedChannelPeer(SharedChannelPeerState.Living, s_own.ProcessId);
-            if (segment.IsLockedByOther(lockAt)) return LookAtHolder();
+            if (segment.IsLockedByOther(lockAt)) return LookAtHolder(segment, noteAt);
             ChannelStop.At("role.looked");
             bool isNoted = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
             if (!isNoted) return new SharedChannelPeer(SharedChannelPeerState.None, 0);
-            int processId = NotedProcess(out _);
+            int processId = NotedProcess(segment, noteAt, out _);
             if (Volatile.Read(ref _here) != Held && !segment.IsLockedByOther(lockAt)
                 && Volatile.Read(ref segment.Word(noteAt + ChannelLayout.TurnAt)) == turn)
             {
@@ -74,10 +74,23 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
         return new SharedChannelPeer(SharedChannelPeerState.Living, 0); // taken and given up all the time
     }
 
-    private SharedChannelPeer LookAtHolder()
+    /// <summary>Says in a note who this process is.</summary>
+    /// <param name="segment">The segment.</param>
+    /// <param name="noteAt">Where the note is.</param>
+    /// <param name="mark">What stands in its last word, which is written last.</param>
+    internal static void WriteNote(ChannelSegment segment, int noteAt, uint mark)
+    {
+        segment.Word(noteAt + ChannelLayout.ProcessIdAt) = (uint)s_own.ProcessId;
+        segment.LongWord(noteAt + ChannelLayout.StartTimeAt) = s_own.StartTime;
+        segment.LongWord(noteAt + ChannelLayout.NamespaceAt) = s_own.Namespace;
+        Volatile.Write(ref segment.Word(noteAt + ChannelLayout.IsHeldAt), mark);
+    }
+
+    /// <summary>What a note says of one that lives.</summary>
+    internal static SharedChannelPeer LookAtHolder(ChannelSegment segment, int noteAt)
     {
         bool isNoted = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
-        int processId = NotedProcess(out ulong start);
+        int processId = NotedProcess(segment, noteAt, out ulong start);
         if (!isNoted || processId == 0) return new SharedChannelPeer(SharedChannelPeerState.Living, 0);
         if (OperatingSystem.IsWindows()) return new SharedChannelPeer(SharedChannelPeerState.Living, processId);
         if (!TryReadProcess(processId.ToString(CultureInfo.InvariantCulture), out char state, out ulong started)
@@ -123,16 +136,13 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
         wasKilled = Volatile.Read(ref segment.Word(noteAt + ChannelLayout.IsHeldAt)) != 0;
 
         // R1 Race: it is killed among these. Safe because: they are for people; the lock alone says who has the role.
-        segment.Word(noteAt + ChannelLayout.ProcessIdAt) = (uint)s_own.ProcessId;
-        segment.LongWord(noteAt + ChannelLayout.StartTimeAt) = s_own.StartTime;
-        segment.LongWord(noteAt + ChannelLayout.NamespaceAt) = s_own.Namespace;
-        Volatile.Write(ref segment.Word(noteAt + ChannelLayout.IsHeldAt), 1);
+        WriteNote(segment, noteAt, 1);
         ChannelStop.At("role.noted");
         Interlocked.Increment(ref segment.Word(noteAt + ChannelLayout.TurnAt));
         return true;
     }
 
-    private int NotedProcess(out ulong start)
+    internal static int NotedProcess(ChannelSegment segment, int noteAt, out ulong start)
     {
         start = segment.LongWord(noteAt + ChannelLayout.StartTimeAt);
         return segment.LongWord(noteAt + ChannelLayout.NamespaceAt) == s_own.Namespace

@@ -6,13 +6,26 @@
  *   latest NAME                    makes a topic, writes 20 messages and reads the latest: "latest N M", its number and
  *                                  how many were missed
  *   hold NAME                      becomes the writer of the ring: "held", then waits for a line
+ *   put NAME LEDGER ID POINT NTH COUNT [go], take NAME LEDGER AREA POINT NTH once|again, turn NAME write|read
+ *                                  as tests/NativeIpc.Channels.Peer/Program.cs has them
  *   unfenced PROGRAM ...           becomes the program, which the kernel refuses membarrier(2)
  * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
 #define _GNU_SOURCE
+static void step(const char *name);
+#define NATIVEIPC_CHANNELS_STEP(name) step(name)
 #include "nativeipc_channels.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
+
+/* The named step at which this process is killed, when it has come there so often. */
+static const char *point = "-";
+static int left_until;
+
+static void step(const char *name) {
+    if (strcmp(name, point) == 0 && --left_until == 0) kill(getpid(), SIGKILL);
+}
 
 static uint64_t sum_of(const uint8_t *bytes, size_t length) {
     uint64_t sum = UINT64_C(14695981039346656037);
@@ -181,6 +194,127 @@ static int layout(const char *name, uint64_t fingerprint, int is_reader) {
     return 0;
 }
 
+static uint64_t state;
+
+static uint32_t next_random(uint32_t below) {
+    state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t)(state >> 33) % below;
+}
+
+/* So that the other side sleeps as well. */
+static void rest_at_times(void) {
+    struct timespec pause = {0, 1000000};
+    if (next_random(100) == 0) nanosleep(&pause, NULL);
+}
+
+static uint64_t *map_ledger(const char *name) {
+    char path[300];
+    struct stat status;
+    int file;
+    snprintf(path, sizeof path, "/dev/shm/%s", name + 1);
+    file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0 || fstat(file, &status) != 0) return NULL;
+    return (uint64_t *)mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+}
+
+static uint8_t large[65536];
+
+static int put(const char *name, const char *ledger_name, uint64_t self, uint64_t count, int waits) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    uint64_t *ledger = map_ledger(ledger_name), next = 1;
+    size_t longest;
+    state = self + 1;
+    if (ledger == NULL || nativeipc_ring_open(&ring, name) != 0) return fail("open");
+    if (nativeipc_ring_open_writer(&ring, &writer, 0) != 0) return fail("open_writer");
+    longest = nativeipc_ring_longest(&ring);
+    if (longest > sizeof large) longest = sizeof large;
+    printf("writing\n");
+    if (waits) (void)getchar();
+    while ((count == 0 || next <= count) && __atomic_load_n(&ledger[0], __ATOMIC_ACQUIRE) == 0) {
+        uint32_t batch = next_random(4) == 0 ? 1 + next_random(5) : 1;
+        if (count != 0 && batch > count - next + 1) batch = (uint32_t)(count - next + 1);
+        __atomic_store_n(&ledger[16 + 2 * self], next + batch - 1, __ATOMIC_RELEASE);
+        for (uint32_t i = 0; i < batch; i++, next++) {
+            size_t length = 24 + next_random(next_random(8) == 0 ? (uint32_t)longest - 24 : 200);
+            void *place = NULL;
+            if (batch > 1 || next_random(2) == 0) {
+                place = nativeipc_ring_reserve(&writer, length);
+                if (place == NULL && errno != EAGAIN) return fail("reserve");
+            }
+            if (place != NULL) {
+                fill((uint8_t *)place, length, self, next);
+                if (nativeipc_ring_append(&writer, length) != 0) return fail("append");
+                if (batch == 1 && nativeipc_ring_flush(&writer) != 0) return fail("flush");
+            } else {
+                fill(large, length, self, next);
+                if (nativeipc_ring_write(&writer, large, length, -1) != 0) return fail("write");
+            }
+        }
+        if (nativeipc_ring_flush(&writer) != 0) return fail("flush");
+        __atomic_store_n(&ledger[16 + 2 * self + 1], next - 1, __ATOMIC_RELEASE);
+        rest_at_times();
+    }
+    if (nativeipc_ring_complete(&writer) != 0) return fail("complete");
+    nativeipc_ring_close_writer(&writer);
+    nativeipc_channel_close(&ring);
+    printf("done %s\n", writer.took_over ? "True" : "False");
+    return 0;
+}
+
+static int take(const char *name, const char *ledger_name, uint64_t area, int once) {
+    static uint64_t own[4096];
+    nativeipc_channel ring;
+    nativeipc_ring_reader reader;
+    uint64_t *ledger = map_ledger(ledger_name), *count;
+    const void *message;
+    size_t length;
+    state = area + 1;
+    if (ledger == NULL || nativeipc_ring_open(&ring, name) != 0) return fail("open");
+    if (nativeipc_ring_open_reader(&ring, &reader, 0) != 0) return fail("open_reader");
+    count = &ledger[8192 + 4 * area];
+    printf("reading\n");
+    while (nativeipc_ring_read(&reader, &message, &length, -1) == 0) {
+        uint64_t writer, number = 0, *last;
+        if (once) {
+            memcpy(large, message, length);
+            message = large;
+            if (nativeipc_ring_release(&reader) != 0) return fail("release");
+        }
+        memcpy(&writer, message, 8);
+        number = number_of((const uint8_t *)message, length);
+        if (number == 0 || writer >= 4096) return fail("torn");
+        last = once ? &own[writer] : &ledger[4096 + writer];
+        if (once ? number <= *last : number != *last && number != *last + 1) return fail("order");
+        if (number == *last) count[1]++;
+        __atomic_store_n(last, number, __ATOMIC_RELEASE);
+        __atomic_store_n(&count[0], count[0] + 1, __ATOMIC_RELEASE);
+        if (!once && nativeipc_ring_release(&reader) != 0) return fail("release");
+        rest_at_times();
+    }
+    if (errno != ENODATA) return fail("read");
+    nativeipc_ring_close_reader(&reader);
+    nativeipc_channel_close(&ring);
+    printf("done\n");
+    return 0;
+}
+
+static int turn(const char *name, int writes) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    nativeipc_ring_reader reader;
+    const void *message;
+    size_t length;
+    if (nativeipc_ring_open(&ring, name) != 0) return fail("open");
+    if (nativeipc_ring_open_writer(&ring, &writer, 0) != 0) return fail("open_writer");
+    if (nativeipc_ring_open_reader(&ring, &reader, 0) != 0) return fail("open_reader");
+    if (writes ? nativeipc_ring_reserve(&writer, 100) == NULL : nativeipc_ring_try_read(&reader, &message, &length))
+        return fail("turn");
+    printf("held\n");
+    (void)getchar();
+    return 0;
+}
+
 static int unfenced(char **program) {
     struct sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -203,6 +337,14 @@ int main(int count, char **words) {
     if (count == 5 && strcmp(words[1], "publish") == 0)
         return publish_all(words[2], strtoull(words[3], NULL, 10), strtoull(words[4], NULL, 10));
     if (count >= 3 && strcmp(words[1], "follow") == 0) return follow_all(words[2], count == 4);
+    if (count >= 8 && (strcmp(words[1], "put") == 0 || strcmp(words[1], "take") == 0)) {
+        point = words[5];
+        left_until = atoi(words[6]);
+        return words[1][0] == 'p'
+            ? put(words[2], words[3], strtoull(words[4], NULL, 10), strtoull(words[7], NULL, 10), count > 8)
+            : take(words[2], words[3], strtoull(words[4], NULL, 10), strcmp(words[7], "once") == 0);
+    }
+    if (count == 4 && strcmp(words[1], "turn") == 0) return turn(words[2], strcmp(words[3], "write") == 0);
     if (count > 2 && strcmp(words[1], "unfenced") == 0) return unfenced(words + 2);
     if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);

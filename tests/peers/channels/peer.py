@@ -77,6 +77,11 @@ elif verb == "latest":
             writer.write(b"x")
         assert reader.try_read_latest() == b"x" and reader.try_read_latest() is None
         say(f"latest {reader.position} {reader.missed}")
+elif verb == "refused":
+    try:
+        Ring.open(name)
+    except OSError as told:
+        say(told.strerror)
 elif verb == "hold":
     with Ring.open(name) as ring, ring.open_writer() as writer:
         say("held")
