@@ -28,8 +28,8 @@ internal sealed record GuideSection(string Title, IReadOnlyList<GuideBlock> Bloc
     internal bool IsRun => Blocks.Any(block => block.Has("run") || block.Has("terminal"));
 }
 
-/// <summary>A page whose programs are run: the README, or one of a folder in docs. Its name is its path from docs:
-/// "guides/qt.md".</summary>
+/// <summary>A page whose programs are run: the README, one of a folder in docs, and some others. Its name is its path
+/// from docs: "guides/qt.md".</summary>
 internal static class GuidePage
 {
     /// <summary>Languages whose blocks must be programs that are run, so that none can rot.</summary>
@@ -37,9 +37,13 @@ internal static class GuidePage
 
     internal static IEnumerable<string> Folders { get; } = ["errors", "guides"];
 
-    internal const string Readme = "../README.md";
+    private const string Up = "../";
 
-    internal static IEnumerable<string> All => Folders.SelectMany(Of).Append(Readme);
+    /// <summary>Pages beside those folders.</summary>
+    private static readonly string[] s_others = [Up + "README.md", "channels.md", "events.md",
+        Up + "src/NativeIpc.Channels/README.md", Up + "src/NativeIpc.NamedObjects/README.md"];
+
+    internal static IEnumerable<string> All => Folders.SelectMany(Of).Concat(s_others);
 
     internal static IEnumerable<string> Of(string folder)
         => Directory.EnumerateFiles(Path.Combine(Place.Documents, folder), "*.md")

@@ -55,7 +55,7 @@ internal sealed class SectionRun : IDisposable
         RequireTools();
         foreach (GuideBlock block in Blocks.Where(block => block.Has("file")))
             File.WriteAllText(PathOf(block["file"]!), block.Text);
-        foreach (GuideBlock block in Blocks.Where(block => block.Language == "csharp"))
+        foreach (GuideBlock block in Blocks.Where(block => block.Language == "csharp" && block.Has("file")))
             CompileDotnetSide(block["file"]!);
         foreach (GuideBlock block in Blocks.Where(block => block.Has("build"))) Build(block);
         WriteShims();
