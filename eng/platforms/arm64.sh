@@ -68,7 +68,7 @@ cross -O1 -x c -o "$made/clock" - <<-'END' || exit 1
 debian trixie
 packages=$cache/arm64
 image=$packages/$flavour
-if [ ! -e "$image/complete-2" ]; then
+if [ ! -e "$image/complete-3" ]; then
     rm -rf "$image"
     mkdir -p "$image/root" "$debian/tmp/nativeipc"
     # shellcheck disable=SC2016 # for the inner shell
@@ -76,7 +76,7 @@ if [ ! -e "$image/complete-2" ]; then
         kernel=$(apt-cache depends linux-image-$1:arm64 | sed -n "s/.*Depends: \(linux-image-[0-9][^:]*\).*/\1/p" |
             head -n 1) &&
         apt-get -q download "$kernel:arm64" libc6:arm64 busybox-static:arm64 libgcc-s1:arm64 libstdc++6:arm64 \
-            libatomic1:arm64 libssl3t64:arm64 zlib1g:arm64 libzstd1:arm64
+            libatomic1:arm64 libssl3t64:arm64 zlib1g:arm64 libzstd1:arm64 util-linux:arm64 libcap-ng0:arm64
         status=$?
         dpkg --remove-architecture arm64
         exit $status' sh "$flavour" \
@@ -89,16 +89,17 @@ if [ ! -e "$image/complete-2" ]; then
         esac
     done
     rm -rf "$debian/tmp/nativeipc"
-    touch "$image/complete-2"
+    touch "$image/complete-3"
 fi
 
 guest=$out/guest
 rm -rf "$guest"
 mkdir -p "$guest"/{bin,lib/aarch64-linux-gnu,dev,proc,sys,tmp,root,run,usr/bin}
 cp "$image/root/usr/bin/busybox" "$guest/bin/"
+cp "$image/root/usr/bin/setpriv" "$guest/usr/bin/" # busybox has another one of this name
 libraries=$image/root/usr/lib/aarch64-linux-gnu
 cp -a "$libraries"/{libc.so*,libm.so*,ld-linux*,libpthread.so*,libdl.so*,librt.so*} \
-    "$libraries"/{libgcc_s*,libatomic.so*,libstdc++.so.6*,libssl.so*,libcrypto.so*,libz.so*,libzstd.so*} \
+    "$libraries"/{libgcc_s*,libatomic.so*,libstdc++.so.6*,libssl.so*,libcrypto.so*,libz.so*,libzstd.so*,libcap-ng.so*} \
     "$guest/lib/aarch64-linux-gnu/"
 ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$guest/lib/ld-linux-aarch64.so.1"
 cp "$root/eng/platforms/arm64-guest.sh" "$guest/init"
