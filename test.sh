@@ -54,7 +54,7 @@ pack                 script 900 build,tool-aot         eng/pack-test.sh
 conformance          dotnet 600 -                      $suite --filter-not-trait Needs=Windows Calls=plain
 models               script 900 -                      tests/models/run.sh
 guides               dotnet 600 peers                  NativeIpc.Guides
-demo                 script 300 build                  eng/demo-test.sh
+demo                 script 600 build                  eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service
 interop              dotnet 300 peers,aot              NativeIpc.Interop
 bench                script 300 build                  eng/bench-test.sh
