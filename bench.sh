@@ -3,12 +3,14 @@
 # writes the tables: bench/RESULTS.md, bench/results.tsv and the one in bench/README.md. bench/README.md says what each
 # workload measures.
 #
-#   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel)
+#   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel); channels:
+#                                         those of rings and topics
 #     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
 #     -m, --minutes N    no further round begins when it would end later than that (15)
-#     -p, --peers LIST   of c,qt,boost,py,net,jit,aot,rivals,net11,musl (jit and aot are ours; rivals are ours beside
-#                        Redis and PostgreSQL, where they are installed; net11 and musl are ours on those, with what
-#                        ./platforms.sh dotnet-11 musl fetched); c is the base of the ratios
+#     -p, --peers LIST   of c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx (jit and aot are ours; rivals are ours
+#                        beside Redis and PostgreSQL, where they are installed; net11 and musl are ours on those, with
+#                        what ./platforms.sh dotnet-11 musl fetched; iceoryx needs Debian's packages iceoryx and
+#                        libiceoryx-posh-dev); c is the base of the ratios
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
 #                        fails if anything has; writes nothing
 #     --quick            one round of c, jit and rivals, as short as it can be: shows that everything runs, says
@@ -23,7 +25,7 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl compare='' quick='' whole=yes
+rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx compare='' quick='' whole=yes
 usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
 prefixes=()
 arguments=("$@")
@@ -37,6 +39,7 @@ while [ $# != 0 ]; do
         --list) list=yes ;;
         -h | --help) usage; exit 0 ;;
         -*) say "There is no option '$1'." >&2; usage >&2; exit 2 ;;
+        channels) prefixes+=(ring. topic.); whole= ;;
         *) prefixes+=("$1"); whole= ;;
     esac
     shift
@@ -46,7 +49,7 @@ for number in "$rounds" "$minutes"; do
 done
 for name in ${peers//,/ }; do
     case $name in
-        c | qt | boost | py | net | jit | aot | rivals | net11 | musl) ;;
+        c | qt | boost | py | net | jit | aot | rivals | net11 | musl | iceoryx) ;;
         *) say "There is no peer '$name'." >&2; exit 2 ;;
     esac
 done
@@ -105,8 +108,9 @@ built report building tree dotnet build "$root/bench/NativeIpc.BenchReport" -c R
 report=$out/report/NativeIpc.BenchReport
 [ -z "${list:-}" ] || { "$out/jit/NativeIpc.Yardstick" --list; exit; }
 if want c; then
-    built c gcc -O2 -Wall -Wextra -o "$out/yard_c" "$sources/yard.c" -lpthread
+    built c gcc -O2 -Wall -Wextra -I "$root/include" -o "$out/yard_c" "$sources/yard.c" -lpthread -lrt
     peer c "$out/yard_c"
+    export NATIVEIPC_YARD_C=$out/yard_c # the other side of some rings of ours
 fi
 if want qt; then
     trixie=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}/trixie
@@ -132,6 +136,16 @@ if want boost; then
     else
         built boost g++ -std=c++17 -O2 -Wall -Wextra -o "$out/yard_boost" "$sources/yard_boost.cpp" -lpthread -lrt
         peer boost "$out/yard_boost"
+    fi
+fi
+if want iceoryx; then
+    headers=$(find /usr/include/iceoryx -maxdepth 1 -name 'v2*' 2>/dev/null | head -n 1)
+    if ! command -v g++ >/dev/null || ! command -v iox-roudi >/dev/null || [ -z "$headers" ]; then
+        without 'iceoryx: g++, iceoryx or libiceoryx-posh-dev is missing'
+    else
+        built iceoryx g++ -std=c++17 -O2 -Wall -Wextra -isystem "$headers" -o "$out/yard_iceoryx" \
+            "$sources/yard_iceoryx.cpp" -liceoryx_posh -liceoryx_hoofs -liceoryx_platform -lpthread
+        peer iceoryx "$out/yard_iceoryx"
     fi
 fi
 if want py; then
@@ -167,7 +181,7 @@ if want musl; then
     else
         publish musl -p:PublishAot=false -r linux-musl-x64 --self-contained
         # musl has no sem_clockwait; nothing that is measured here calls it.
-        built cmusl musl-gcc -O2 -Wall -Wextra -static '-Dsem_clockwait(s,c,t)=sem_timedwait(s,t)' \
+        built cmusl musl-gcc -O2 -Wall -Wextra -static -I "$root/include" '-Dsem_clockwait(s,c,t)=sem_timedwait(s,t)' \
             -o "$out/yard_musl" "$sources/yard.c"
         mount --bind "$libraries" /etc/ld-musl-x86_64.path || exit 2
         peer cmusl "$out/yard_musl"
@@ -211,6 +225,14 @@ named.          99 60
 object.named.   1  30
 dlock.          3  90
 takeover.       1  120
+ring.64         99 60
+ring.trip.x     99 60
+ring.trip.1     99 60
+ring.trip.as    99 60
+ring.4k         99 60
+ring.1m         99 60
+ring.idle       1  60
+topic.          99 60
 cancel          1  120
 async           1  120
 '

@@ -11,7 +11,7 @@ internal static class Tables
     private static readonly Dictionary<string, string> s_heads = new()
     {
         ["c"] = "C", ["qt"] = "Qt 6.8", ["boost"] = "Boost", ["py"] = "Python", ["net"] = ".NET", ["jit"] = "ours, JIT",
-        ["aot"] = "ours, AOT",
+        ["aot"] = "ours, AOT", ["iceoryx"] = "iceoryx",
     };
 
     // Ours on another runtime or C library, and the C that is beside it there.

@@ -51,12 +51,18 @@ internal sealed record Target(string Row, string Label, string Workload, string?
 
     private string Against => DivisorPeer switch
     {
+        "c" when Divisor!.EndsWith("@best", StringComparison.Ordinal) => "the best ring in C",
+        "c" when Divisor!.EndsWith("@unix", StringComparison.Ordinal) => "Unix socket",
+        "c" when Divisor!.EndsWith("@memcpy", StringComparison.Ordinal) => "memcpy",
         "c" => "C",
+        "boost" => "Boost",
+        "iceoryx" => "iceoryx",
         "qt" => "Qt",
         "net" => "accessor",
         _ when Divisor!.EndsWith("@redis", StringComparison.Ordinal) => "Redis",
         _ when Divisor.EndsWith("@postgres", StringComparison.Ordinal) => "PostgreSQL",
         _ when Divisor.EndsWith("@semaphore", StringComparison.Ordinal) => "the semaphore",
+        _ when Divisor.StartsWith("topic.", StringComparison.Ordinal) => "no reader",
         _ => Divisor.StartsWith("scale.", StringComparison.Ordinal) ? "100" : "a thread",
     };
 

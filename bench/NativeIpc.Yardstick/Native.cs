@@ -22,11 +22,15 @@ internal static partial class Native
 
     /// <summary>CPU time of all threads of a process, in nanoseconds. Its clock is made as clock_getcpuclockid(3)
     /// does.</summary>
-    public static unsafe long CpuTime(int process)
+    public static long CpuTime(int process) => Time((~process << 3) | 2);
+
+    /// <summary>CPU time of one thread, in nanoseconds.</summary>
+    public static long ThreadTime(int thread) => Time((~thread << 3) | 6);
+
+    private static unsafe long Time(int clock)
     {
         Timespec time;
-        if (clock_gettime((~process << 3) | 2, &time) != 0)
-            throw new InvalidOperationException($"clock_gettime failed for process {process}.");
+        if (clock_gettime(clock, &time) != 0) throw new InvalidOperationException($"clock_gettime({clock}) failed.");
         return (time.Seconds * 1_000_000_000) + time.Nanoseconds;
     }
 

@@ -37,6 +37,12 @@ internal static class Workloads
         (AnyWaits.Pass, ["any.pass"]),
         (AnyWaits.Wake, ["any.wake"]),
         (Takeover.Run, ["takeover.posix", "takeover.sysv"]),
+        (Rings.Run, [
+            "ring.64", "ring.64@c", "ring.64x32", "ring.64x32@c", "ring.trip.x", "ring.trip.x@c", "ring.trip.1",
+            "ring.trip.asleep", "ring.4k", "ring.1m", "ring.1m.used"]),
+        (Topics.Run, ["topic.64k.0", "topic.64k.1", "topic.64k.8"]),
+        (Rings.Idle, ["ring.idle"]),
+        (Rings.Allocations, ["alloc.ring"]),
         (Allocations.Run, ["alloc.posix", "alloc.sysv"]),
     ];
 
@@ -49,6 +55,9 @@ internal static class Workloads
         (BuiltIn.Segment, [
             "posix.shm4k.create_destroy@mmf", "posix.shm4k.attach_detach@mmf", "posix.shm64m.create_touch@mmf",
             "posix.shm64m.attach_touch@mmf", "posix.shm64m.attach_write@mmf"]),
+        (Pipes.Run, [
+            "ring.64@pipes", "ring.trip.x@pipes", "ring.trip.1@pipes", "ring.trip.asleep@pipes", "ring.4k@pipes",
+            "ring.1m@pipes"]),
         (BuiltIn.Copy, ["copy.in64m@accessor", "copy.out64m@accessor", "rand.read8@accessor"]),
     ];
 
@@ -73,6 +82,11 @@ internal static class Workloads
         {
             "echo" => PingPong.Echo,
             "echo-event" => Events.Echo,
+            "ring-drain" => words => Rings.Child("drain", words),
+            "ring-answer" => words => Rings.Child("answer", words),
+            "pipe-drain" => words => Pipes.Child("drain", words),
+            "pipe-answer" => words => Pipes.Child("answer", words),
+            "follow" => Topics.Follow,
             "trips" => PingPong.Trips,
             "release" => AsyncWaits.Release,
             "release-any" => AnyWaits.Release,

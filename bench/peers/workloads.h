@@ -4,7 +4,6 @@
      p_seg_create, p_seg_attach, p_seg_detach, p_seg_remove                              a segment is a struct y_segment
      p_lock_open, p_lock, p_unlock, p_lock_close                                         the lock of a segment
    The kind is a constant wherever they are called, so that nothing is decided in a loop. */
-static volatile long y_sink;
 static char y_name[64];
 static enum y_how y_how_now;
 static long y_size;
@@ -402,6 +401,10 @@ static void y_run(const char *name)
 }
 int main(int argc, char **argv)
 {
+#ifdef Y_SERVE
+    if (argc == 5 && (!strcmp(argv[1], "--drain") || !strcmp(argv[1], "--answer")))
+        return Y_SERVE(argv + 1);
+#endif
     for (size_t i = 0; i < sizeof y_names / sizeof *y_names; i++)
         for (int j = 1; j < argc; j++) {
             if (!strcmp(argv[j], "--list"))

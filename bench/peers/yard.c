@@ -254,6 +254,7 @@ static void run_cancel(const char *name);
 static void run_lock_two(const char *name);
 static void run_event_pair(const char *name);
 static void run_event_wake(const char *name);
+#include "channels.h"
 static const char *const y_names[] = {
     "posix.try_pair", "posix.wait_pair", "sysv.pair", "sysv.pair_undo", "lock.posix", "lock.sysv", "lock.sysv@two",
     "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.sysv.x", "pp.crowd.4",
@@ -273,10 +274,11 @@ static const char *const y_names[] = {
     "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.shm.100", "scale.sysv.shm.1000",
     "scale.sysv.shm.4000",
     "event.pair", "event.wake100",
-    "cancel",
+    "cancel", CHANNEL_NAMES,
 };
 #define Y_MORE {"cancel", run_cancel}, {"lock.sysv@two", run_lock_two}, {"event.pair", run_event_pair}, \
-    {"event.wake100", run_event_wake},
+    {"event.wake100", run_event_wake}, CHANNEL_RUNS
+#define Y_SERVE serve
 #include "workloads.h"
 
 /* A lock of two semaphores in one set, the second of which counts the takings: what a lock needs that tells of dead

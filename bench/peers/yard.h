@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define Y_BIG (64L << 20)
+#define Y_SMALL 64 /* bytes of a message */
 #define Y_INLINE static inline __attribute__((always_inline, unused))
 #define Y_UNUSED __attribute__((unused))
 #define Y_PASS_ERRORS(call, failed) \
@@ -160,6 +161,13 @@ Y_UNUSED static void y_dismiss(struct y_keeper k)
     waitpid(k.pid, NULL, 0);
 }
 
+static volatile long y_sink Y_UNUSED;
+Y_INLINE void y_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
 Y_UNUSED static void y_write(volatile char *p, long size)
 {
     for (long i = 0; i < size; i += 4096)

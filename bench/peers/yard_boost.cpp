@@ -1,5 +1,6 @@
-// Boost.Interprocess: named_semaphore, shared_memory_object with mapped_region, xsi_shared_memory.
+// Boost.Interprocess: named_semaphore, shared_memory_object with mapped_region, xsi_shared_memory, message_queue.
 #include "yard.h"
+#include <boost/interprocess/ipc/message_queue.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 #include <boost/interprocess/shared_memory_object.hpp>
 #include <boost/interprocess/sync/named_semaphore.hpp>
@@ -71,6 +72,43 @@ static void p_seg_remove(enum y_kind k, const char *name, struct y_segment *m)
         shared_memory_object::remove(name);
 }
 
+// A message_queue; it copies in and out.
+enum y_way { QUEUE };
+struct y_link { message_queue *queue; char *buffer; };
+static enum y_way p_way(const char *) { return QUEUE; }
+static void p_link_make(enum y_way, struct y_link *l, const char *what, long size)
+{
+    std::string name = std::string("yard_boost_") + what;
+    message_queue::remove(name.c_str());
+    l->queue = new message_queue(create_only, name.c_str(), size > 65536 ? 4 : 1024, size, permissions(0600));
+    l->buffer = (char *)aligned_alloc(4096, 1 << 20);
+}
+static void p_link_open(enum y_way, struct y_link *, int) {}
+static void p_link_end(enum y_way, struct y_link *l, const char *what)
+{
+    delete l->queue;
+    free(l->buffer);
+    message_queue::remove((std::string("yard_boost_") + what).c_str());
+}
+Y_INLINE void p_send(enum y_way, struct y_link *l, const void *bytes, long size) { l->queue->send(bytes, size, 0); }
+Y_INLINE const void *p_receive(enum y_way, struct y_link *l, long size)
+{
+    message_queue::size_type length;
+    unsigned priority;
+    l->queue->receive(l->buffer, size, length, priority);
+    return l->buffer;
+}
+Y_INLINE const void *p_poll(enum y_way, struct y_link *, long) { return nullptr; }
+Y_INLINE void p_received(enum y_way, struct y_link *) {}
+Y_INLINE void p_append(enum y_way way, struct y_link *l, const void *bytes, long size) { p_send(way, l, bytes, size); }
+Y_INLINE void p_flush(enum y_way, struct y_link *) {}
+Y_INLINE void *p_place(enum y_way, struct y_link *l, long) { return l->buffer; }
+Y_INLINE void p_show(enum y_way way, struct y_link *l, long size) { p_send(way, l, l->buffer, size); }
+#include "moving.h"
+Y_WAY(QUEUE)
+Y_WAYS(Y_WAY_ROW(QUEUE))
+#define Y_MORE {"ring.", run_move},
+
 static const char *const y_names[] = {
     "posix.try_pair", "posix.wait_pair", "lock.posix", "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.crowd.4",
     "contend.posix.2", "contend.posix.4", "contend.posix.8", "posix.sem.open_close", "posix.sem.create_destroy",
@@ -80,5 +118,6 @@ static const char *const y_names[] = {
     "copy.in64m", "copy.out64m", "copy.4k", "rand.read8",
     "scale.posix.sem.100", "scale.posix.sem.1000", "scale.posix.sem.10000", "scale.posix.shm.100",
     "scale.posix.shm.1000", "scale.posix.shm.4000",
+    "ring.64", "ring.trip.x", "ring.trip.1", "ring.trip.asleep", "ring.4k", "ring.1m",
 };
 #include "workloads.h"

@@ -34,7 +34,7 @@ for project in $projects; do
 done
 cross() { clang --target=aarch64-linux-gnu -fuse-ld=bfd "$@"; }
 cross -std=c11 -O1 -o "$made/peer-c" "$root/tests/peers/c/peer.c" &&
-    cross -O2 -w -o "$made/yard_c" "$root/bench/peers/yard.c" -lpthread || exit 1
+    cross -O2 -w -I "$root/include" -o "$made/yard_c" "$root/bench/peers/yard.c" -lpthread || exit 1
 # A limit for each user binds others than root.
 cross -O1 -x c -o "$made/as-user" - <<-'END' || exit 1
 	#include <unistd.h>

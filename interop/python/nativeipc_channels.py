@@ -65,12 +65,12 @@ _SLOT = 64
 _MAKING, _WRITER, _READER = 1 << 62, (1 << 62) + 1, (1 << 62) + 2
 # Places of words: of 8 bytes by their number, of 4 bytes likewise
 _FINGERPRINT, _TAIL, _HEAD = 32 // 8, 128 // 8, 256 // 8
-_ENDED, _READER_BELL, _WRITER_BELL = 136 // 4, 384 // 4, 512 // 4
+_ENDED, _READER_BELL, _WAKING, _WRITER_BELL = 136 // 4, 384 // 4, 388 // 4, 512 // 4
 _NOTES = {_WRITER: 640, _READER: 768}
 _MANY = 2**31 - 1
 _F_OFD_GETLK, _F_OFD_SETLK = 36, 37
 _IPC_CREAT, _IPC_EXCL, _IPC_RMID, _SHM_RDONLY = 0o1000, 0o2000, 0, 0o10000
-_SYS_FUTEX, _SYS_MEMBARRIER = 202, 324
+_SYS_FUTEX, _SYS_GET_ROBUST_LIST, _SYS_MEMBARRIER = 202, 274, 324
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYSCALL = _LIBC.syscall
 _SYSCALL.restype = ctypes.c_long
@@ -122,6 +122,21 @@ def _own_note():
 
 def _membarrier(command):
     return _SYSCALL(ctypes.c_long(_SYS_MEMBARRIER), command, 0, 0) == 0
+
+
+class _RobustList(ctypes.Structure):
+    """The kernel's list of this thread's robust futexes (get_robust_list(2)), which the C library has registered. When
+    the thread dies, the kernel wakes one sleeper of the word that is pending, if it is 0 (Linux 5.5)."""
+
+    _fields_ = [("list", ctypes.c_void_p), ("offset", ctypes.c_long), ("pending", ctypes.c_void_p)]
+
+
+def _set_pending(address):
+    """Says which word's sleeper is to be woken if this thread dies; None: none any more."""
+    own, size = ctypes.POINTER(_RobustList)(), ctypes.c_size_t()
+    if _SYSCALL(ctypes.c_long(_SYS_GET_ROBUST_LIST), 0, ctypes.byref(own), ctypes.byref(size)) == 0 and own \
+            and size.value == ctypes.sizeof(_RobustList):
+        own.contents.pending = None if address is None else address - own.contents.offset
 
 
 def _path(name):
@@ -551,32 +566,52 @@ class _Channel:
         self._word[note // 4] = (self._word[note // 4] + 1) & 0xFFFFFFFF
         _wake(self._address + note, _MANY)
 
-    def _ring(self, bell, most):
-        self._word[bell] = 0
-        _wake(self._address + bell * 4, most)
-
-    def _look_at_bell(self, bell, most):
+    def _show(self, at, value, bell, most, always=False):
+        """Stores what is to be seen (a word of 8 bytes; None: of 4), and wakes who sleeps at the bell; killed between
+        the two, the kernel does."""
+        is_asleep = always or self._word[bell] != 0
+        if is_asleep:
+            self._begin_ringing(bell, most)
+        if at is not None:
+            self._long[at] = value
+        else:
+            self._word[_ENDED] = value
         # A barrier of its own only where those of sleepers do not reach this process
         if not self._barriers:
             _barrier()
         if self._word[bell]:
-            self._ring(bell, most)
+            is_asleep = True
+            self._begin_ringing(bell, most)
+        if is_asleep:
+            _wake(self._address + bell * 4, most)
+            _set_pending(None)
+            if most != 1:
+                self._word[_WAKING] = 0
+
+    def _begin_ringing(self, bell, most):
+        if most != 1:
+            self._word[_WAKING] = 1  # the kernel wakes one; who is woken meanwhile wakes the others
+        _set_pending(self._address + bell * 4)
+        self._word[bell] = 0
 
     def _wait(self, bell, is_shared, has_news, end):
         """Waits until has_news; false when the time has passed."""
-        look = 0.001
+        look, most = 0.001, 0.15  # the first sleep is short, for one who looked at the bell before it was set
         while not has_news():
             if _is_over(end):
                 return False
             if self._can_write:
                 self._word[bell] = 1
                 with _FENCE:
-                    longest = 5 if _membarrier(2) else 0.01
+                    longest = most if _membarrier(2) else 0.01
+                most = 5
                 if has_news():
                     if not is_shared:
                         self._word[bell] = 0
                     return True
                 _sleep(self._address + bell * 4, 1, _slice(end, longest))
+                if is_shared and self._word[_WAKING] and has_news():
+                    _wake(self._address + bell * 4, _MANY)  # the writer was killed before it had woken all
             else:
                 time.sleep(_slice(end, look))
                 look = min(look * 2, 0.02)
@@ -681,8 +716,7 @@ class _RingWriter(_RingRole):
         self._head = self._long[_HEAD]
         self._wanted = 0
         self._check_positions(_WRITER)
-        ring._word[_ENDED] = 0
-        ring._ring(_READER_BELL, 1)  # the one before may have been killed before it rang
+        ring._show(None, 0, _READER_BELL, 1, True)  # the one before may have been killed before it rang
 
     def close(self):
         """Gives the role up. What was appended and not flushed is gone."""
@@ -723,8 +757,8 @@ class _RingWriter(_RingRole):
     def flush(self):
         """Shows what was appended to the reader, in one step."""
         if self._shown != self._tail:
-            self._shown = self._long[_TAIL] = self._tail
-            self._ring._look_at_bell(_READER_BELL, 1)
+            self._shown = self._tail
+            self._ring._show(_TAIL, self._tail, _READER_BELL, 1)
 
     def try_write(self, message):
         """Writes a message; false when there is no room now."""
@@ -745,8 +779,7 @@ class _RingWriter(_RingRole):
     def complete(self):
         """Says that nothing more comes. The next writer takes that back."""
         self.flush()
-        self._ring._word[_ENDED] = 1
-        self._ring._ring(_READER_BELL, 1)
+        self._ring._show(None, 1, _READER_BELL, 1, True)
 
     def _has_news(self):
         head = self._long[_HEAD]
@@ -760,7 +793,7 @@ class _RingReader(_RingRole, _Reader):
         self._cursor = self._head = self._long[_HEAD]
         self._tail = self._long[_TAIL]
         self._check_positions(_READER)
-        ring._ring(_WRITER_BELL, 1)  # the one before may have been killed before it rang
+        ring._show(_HEAD, self._head, _WRITER_BELL, 1, True)  # the one before may have been killed before it rang
 
     def close(self):
         """Gives the role up. What was given and not released is given to the next reader."""
@@ -803,8 +836,8 @@ class _RingReader(_RingRole, _Reader):
 
     def release(self):
         """Gives the room of all messages that were given back to the writer."""
-        self._head = self._long[_HEAD] = self._cursor
-        self._ring._look_at_bell(_WRITER_BELL, 1)
+        self._head = self._cursor
+        self._ring._show(_HEAD, self._head, _WRITER_BELL, 1)
 
     def _has_news(self):
         return self._long[_TAIL] != self._cursor or self._ring._word[_ENDED] != 0
@@ -864,8 +897,7 @@ class _TopicWriter(_Role):
         self._topic = topic
         self.took_over = topic._take_role(_WRITER, timeout)
         self.latest = topic._long[_TAIL]
-        topic._word[_ENDED] = 0
-        topic._ring(_READER_BELL, _MANY)
+        topic._show(None, 0, _READER_BELL, _MANY, True)
 
     def close(self):
         """Gives the role up."""
@@ -886,13 +918,12 @@ class _TopicWriter(_Role):
         topic._word[start // 4 + 2] = length
         topic._bytes[start + _SLOT : start + _SLOT + length] = message
         topic._long[start // 8] = 2 * number & _MASK
-        self.latest = topic._long[_TAIL] = number
-        topic._look_at_bell(_READER_BELL, _MANY)
+        self.latest = number
+        topic._show(_TAIL, number, _READER_BELL, _MANY)
 
     def complete(self):
         """Says that nothing more comes. The next writer takes that back."""
-        self._topic._word[_ENDED] = 1
-        self._topic._ring(_READER_BELL, _MANY)
+        self._topic._show(None, 1, _READER_BELL, _MANY, True)
 
 
 class _TopicReader(_Reader):

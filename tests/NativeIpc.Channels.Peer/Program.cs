@@ -16,6 +16,10 @@ using NativeIpc.Channels.Peer;
 //                                                   says stop; go: waits for a line first. "writing", "done TOOKOVER"
 //   take KEY LEDGER AREA POINT NTH once|again       one of many readers, until nothing more comes: "reading", "done"
 //   turn KEY write|read          has the turn: "held", then waits for a line
+//   show KEY POINT, show-topic KEY POINT, free KEY POINT
+//                                write a message, or read one and release it, once a line has come: "open" before
+//   storm-write KEY LEDGER POINT NTH, storm-read KEY LEDGER POINT NTH once|again
+//                                Storm.cs; point "-": ends after NTH messages
 //   look KEY taken|lost          says who the writer is: one that takes the role during the look; or, without the
 //                                descriptor of the locks, what is thrown
 //   roles KEY                    as another user than the maker: whether it becomes the writer, or why not
@@ -24,6 +28,13 @@ using NativeIpc.Channels.Peer;
 // LEDGER is a segment of 64-bit words. A writer: word 0 is the number of the message that it is about to show, word 1
 // that of the last it has shown. A reader: word 0 counts the words behind it, each the number of a message.
 string[] words = args;
+bool isOnLine = false; // a line has come
+if (words[0] is "show" or "show-topic" or "free" or "storm-write" or "storm-read")
+{
+    Killed();
+    return;
+}
+
 // For put and take, word 0 says stop, word 16 + 2 ID is the number that a writer is about to show, the next one that it
 // has shown, word 4096 + ID the last one of it that a reader took, word 8192 + 4 AREA how many a reader took.
 string point = words[0] is "write" or "spread" or "put" or "take" ? words[4] : words[0] == "read" ? words[3] : "-";
@@ -353,6 +364,69 @@ void Hold()
     using SharedRingWriter writer = ring.OpenWriter();
     Console.WriteLine("held");
     Console.ReadLine();
+}
+
+void Killed()
+{
+    bool isStorm = words[0].StartsWith("storm", StringComparison.Ordinal);
+    string at = isStorm ? words[3] : words[2];
+    int times = isStorm ? Number(words[4]) : int.MaxValue;
+    using Storm? storm = isStorm ? new Storm(words[1], words[2]) : null;
+    if (at != "-")
+    {
+        Stop(reached =>
+        {
+            if (reached == at && (Interlocked.Decrement(ref times) == 0 || isOnLine) && storm is not { IsOver: true })
+                _ = Native.kill(Environment.ProcessId, 9);
+        });
+    }
+
+    ulong end = at == "-" ? (ulong)times : ulong.MaxValue;
+    switch (words[0])
+    {
+        case "show": Show(); break;
+        case "show-topic": ShowTopic(); break;
+        case "free": Free(); break;
+        case "storm-write": storm!.Write(end); break;
+        default:
+            storm!.Read(words[5] == "once" ? SharedRingDelivery.AtMostOnce : SharedRingDelivery.AtLeastOnce, end);
+            break;
+    }
+}
+
+void Show()
+{
+    using SharedRing ring = SharedRing.OpenExisting(NativeIpcKey.Parse(words[1], null));
+    using SharedRingWriter writer = ring.OpenWriter();
+    AwaitLine();
+    writer.Write("one"u8);
+    Console.WriteLine("shown");
+}
+
+void ShowTopic()
+{
+    using SharedTopic topic = SharedTopic.OpenExisting(NativeIpcKey.Parse(words[1], null));
+    using SharedTopicWriter writer = topic.OpenWriter();
+    AwaitLine();
+    writer.Write("one"u8);
+    Console.WriteLine("shown");
+}
+
+void Free()
+{
+    using SharedRing ring = SharedRing.OpenExisting(NativeIpcKey.Parse(words[1], null));
+    using SharedRingReader reader = ring.OpenReader();
+    AwaitLine();
+    reader.TryRead(out _);
+    reader.Release();
+    Console.WriteLine("freed");
+}
+
+void AwaitLine()
+{
+    Console.WriteLine("open");
+    Console.ReadLine();
+    isOnLine = true;
 }
 
 void Look()

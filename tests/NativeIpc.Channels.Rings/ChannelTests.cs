@@ -9,6 +9,9 @@ public abstract class ChannelTests : IDisposable
 {
     private readonly List<Process> _peers = [];
 
+    /// <summary>Whether <c>./test.sh --long</c> asks for the full numbers.</summary>
+    private protected static bool IsLong { get; } = Environment.GetEnvironmentVariable("NATIVEIPC_LONG") is not null;
+
     private protected TestNames Names { get; } = new();
 
     /// <summary>Longer than anything takes here; a wait that needs it has failed.</summary>
@@ -50,6 +53,13 @@ public abstract class ChannelTests : IDisposable
         var peer = Process.Start(start)!;
         _peers.Add(peer);
         return peer;
+    }
+
+    /// <summary>Forgets a peer that has ended.</summary>
+    private protected void Release(Process peer)
+    {
+        _peers.Remove(peer);
+        peer.Dispose();
     }
 
     private protected static string? Line(Process peer)

@@ -59,10 +59,13 @@ public abstract class LanguageTests : ChannelTests
     {
         string[] words = language.Split(' ');
         string name = key.Type.IsSystemV ? $"{key}" : key.NativeKey;
+        string program = verb.StartsWith("storm", StringComparison.Ordinal) || verb is "show" or "show-topic" or "free"
+            ? "storm" : "peer";
         string[] command = words[^1] switch
         {
             "dotnet" => [Path.Combine(Metadata("PeerFolder"), "NativeIpc.Channels.Peer"), verb, $"{key}", .. more],
-            "python" => [Peers.Require("python3", "python3"), Source("peer.py"), verb, name, .. more],
+            "python" => [Peers.Require("python3", "python3"), Source($"{program}.py"), verb, name, .. more],
+            "c" when program == "storm" => [Built("storm"), verb, name, .. more],
             _ => [Built(words[^1]), verb, name, .. more],
         };
         if (words.Length > 1) command = [Built("c"), words[0], .. command];
@@ -79,10 +82,11 @@ public abstract class LanguageTests : ChannelTests
         lock (s_building)
         {
             if (!s_built.Add(language)) return program;
-            string compiler = language == "c" ? "gcc" : "g++", root = Metadata("Repository");
+            string compiler = language is "c" or "storm" ? "gcc" : "g++", root = Metadata("Repository");
             string[] what = language switch
             {
                 "c" => ["-std=c11", "-Wpedantic", Source("peer.c")],
+                "storm" => ["-std=c11", "-Wpedantic", Source("storm.c")],
                 "cpp" => ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE", Source("peer.c")],
                 "qt5.15" => WithQt("5", "qtbase5-dev"),
                 _ => WithQt("6", "qt6-base-dev"),

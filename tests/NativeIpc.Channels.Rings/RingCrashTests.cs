@@ -4,13 +4,13 @@ using Xunit;
 
 namespace NativeIpc.Channels.Rings;
 
-/// <summary>Writers and readers that are killed at named steps. <c>NATIVEIPC_CHANNEL_KILLS=2000</c> for more
-/// kills.</summary>
+/// <summary>Writers and readers that are killed at named steps. <c>NATIVEIPC_CHANNEL_KILLS=2000</c> for more kills,
+/// or <c>NATIVEIPC_LONG</c>.</summary>
 [NeedsLinux("Channels are there on Linux.")]
 public class RingCrashTests : ChannelTests
 {
     internal static int Kills { get; } = int.TryParse(Environment.GetEnvironmentVariable("NATIVEIPC_CHANNEL_KILLS"),
-        NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : 16;
+        NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : IsLong ? 2000 : 16;
 
     private static readonly string[] s_writerSteps =
     [

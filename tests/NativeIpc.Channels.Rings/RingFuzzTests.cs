@@ -1,17 +1,19 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Xunit;
 
 namespace NativeIpc.Channels.Rings;
 
-/// <summary>Garbage in the control words: an error or sound messages, no access outside the segment, no endless
-/// loop. <c>NATIVEIPC_FUZZ_HEADERS=10000000</c> for the full number.</summary>
+/// <summary>Garbage in the control words: an error or sound messages, no access outside the segment (pages that nobody
+/// may touch stand on both sides of it), no endless loop. <c>NATIVEIPC_FUZZ_HEADERS=10000000</c> for the full
+/// number.</summary>
 [NeedsLinux("Channels are there on Linux.")]
 public sealed class RingFuzzTests : ChannelTests
 {
     internal static int Headers { get; } = int.TryParse(
         Environment.GetEnvironmentVariable("NATIVEIPC_FUZZ_HEADERS"), NumberStyles.None, CultureInfo.InvariantCulture,
-        out int given) ? given : 200_000;
+        out int given) ? given : IsLong ? 10_000_000 : 200_000;
 
     private static readonly int[] s_words = [128, 136, 256, 384, 512, 640, 648, 656, 664, 768, 776, 784, 792];
 
@@ -25,8 +27,9 @@ public sealed class RingFuzzTests : ChannelTests
     {
         const int Capacity = 4096;
         NativeIpcKey key = NextKey();
-        using SharedRing ring = SharedRing.CreateNew(key, Capacity, form);
+        using SharedRing owner = SharedRing.CreateNew(key, Capacity, form);
         using SharedMemory raw = SharedMemory.OpenExisting(key);
+        using SharedRing ring = Guards.Open(() => SharedRing.OpenExisting(key));
         byte* start = (byte*)Unsafe.AsPointer(ref raw.GetReference<byte>(0));
         byte[] sound = Sound(ring, raw);
         byte* data = DataOf(ring, raw);
@@ -130,6 +133,28 @@ public sealed class RingFuzzTests : ChannelTests
                 // As it should be.
             }
         }
+    }
+
+    [Theory]
+    [InlineData("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")]
+    [InlineData("-O2")]
+    public void Garbage_in_the_control_words_leads_the_header_for_C_nowhere(params string[] how)
+    {
+        string program = Path.Combine(AppContext.BaseDirectory, "channel-fuzz" + how[0]);
+        string root = Metadata("Repository");
+        _ = Shell.Run(Peers.Require("gcc", "gcc"), [.. how, "-g", "-Wall", "-Wextra", "-Werror", "-I",
+            Path.Combine(root, "include"), Path.Combine(root, "tests", "peers", "channels", "fuzz.c"), "-o", program,
+            "-lpthread"]).Succeeded;
+        Process proof = Start(program, "prove");
+        Assert.Equal("reading", Line(proof));
+        Ended(proof);
+        Assert.NotEqual(0, proof.ExitCode);
+        Process fuzz = Start(program, $"{Headers}", $"{Environment.ProcessId}");
+        string all = fuzz.StandardOutput.ReadToEnd(); // it ends by itself when it hangs
+        TestContext.Current.TestOutputHelper?.WriteLine(all);
+        Ended(fuzz);
+        Assert.Equal(0, fuzz.ExitCode);
+        Assert.EndsWith("done\n", all, StringComparison.Ordinal);
     }
 
     private static unsafe void CheckPlace(ReadOnlySpan<byte> place, byte* data)

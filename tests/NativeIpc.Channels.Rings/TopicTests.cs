@@ -232,9 +232,11 @@ public class TopicTests : ChannelTests
     [Fact]
     public unsafe void Garbage_in_the_control_words_is_told_and_leads_nowhere()
     {
+        const int SlotSize = 1024; // four of them end where the page does
         NativeIpcKey key = NextKey();
-        using SharedTopic topic = SharedTopic.CreateNew(key, 100, history: 3);
+        using SharedTopic owner = SharedTopic.CreateNew(key, SlotSize - 64, history: 3);
         using SharedMemory raw = SharedMemory.OpenExisting(key);
+        using SharedTopic topic = Guards.Open(() => SharedTopic.OpenExisting(key));
         using (SharedTopicWriter writer = topic.OpenWriter())
         {
             for (int i = 0; i < 9; i++) writer.Write(Bytes(i * 10, i));
@@ -252,7 +254,7 @@ public class TopicTests : ChannelTests
                 if (random.Next(2) == 0) reader.Rewind();
                 for (int j = random.Next(1, 4); j > 0; j--)
                 {
-                    int at = random.Next(3) == 0 ? 128 : 4096 + (random.Next(4) * 192) + (8 * random.Next(2));
+                    int at = random.Next(3) == 0 ? 128 : 4096 + (random.Next(4) * SlotSize) + (8 * random.Next(2));
                     ref ulong word = ref raw.GetReference<ulong>(at);
                     word = random.Next(4) switch
                     {

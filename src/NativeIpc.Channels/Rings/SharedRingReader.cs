@@ -133,7 +133,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Release()
     {
-        if ((_slow & ~Copies) != 0)
+        if ((_slow & ~Copies) != 0 || Volatile.Read(ref *_writerBell) != 0)
         {
             ReleaseSlow();
             return;
@@ -268,10 +268,13 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 
         ChannelStop.At("ring.read.used");
         _head = _cursor;
+        bool isAsleep = Volatile.Read(ref *_writerBell) != 0;
+        if (isAsleep) Bell.BeginRinging(_segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
         Volatile.Write(ref *_headWord, _cursor);
         if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
         ChannelStop.At("ring.read.released");
         if (Volatile.Read(ref *_writerBell) != 0) Ring();
+        else if (isAsleep) Bell.EndRinging(_segment, ChannelLayout.WriterBellAt, 1);
         if (_turn is null) return;
         _isInHand = false;
         _turn.Pass();

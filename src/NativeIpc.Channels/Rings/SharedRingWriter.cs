@@ -98,7 +98,8 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     {
         ulong tail = _tail;
         ulong next = tail + (((ulong)(uint)message.Length + 15) & ~7UL);
-        if (next > _limit || message.Length > _longest) return TryWriteSlow(message);
+        if (next > _limit || message.Length > _longest || Volatile.Read(ref *_readerBell) != 0)
+            return TryWriteSlow(message);
         Debug.Assert(next - _head <= _capacity && (tail & _mask) + (next - tail) <= _capacity);
         byte* record = _data + (tail & _mask);
         *(ulong*)record = (uint)message.Length | ((ulong)ChannelLayout.MessageKind << 32);
@@ -208,8 +209,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         Debug.Assert(next - _head <= _capacity && (tail & _mask) + (next - tail) <= _capacity);
         byte* record = _data + (tail & _mask);
         *(ulong*)record = (uint)message.Length | ((ulong)ChannelLayout.MessageKind << 32);
-        Unsafe.CopyBlockUnaligned(ref record[ChannelLayout.RecordHeader], in MemoryMarshal.GetReference(message),
-            (uint)message.Length);
+        Fill(record + ChannelLayout.RecordHeader, message);
         _tail = next;
         return true;
     }
@@ -239,6 +239,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         }
 
         Flush();
+        Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
         Volatile.Write(ref _segment.Word(ChannelLayout.EndedAt), 1);
         Ring();
     }
@@ -266,6 +267,24 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         if (!_isCompleted) _turn?.End();
     }
 
+    /// <summary>Copies a message of a batch. A record begins at a multiple of 8, so that wider stores go over the ends
+    /// of cache lines, which the reader has: with words, batches of 64 bytes between two cores take 0.6 of the time.
+    /// A message alone takes longer so: the reader comes for the line in between.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fill(byte* place, ReadOnlySpan<byte> message)
+    {
+        const int Most = 128;
+        ref byte from = ref MemoryMarshal.GetReference(message);
+        if (message.Length > Most || message.Length % 8 != 0)
+        {
+            Unsafe.CopyBlockUnaligned(ref *place, in from, (uint)message.Length);
+            return;
+        }
+
+        for (int i = 0; i < message.Length; i += 8)
+            *(ulong*)(place + i) = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref from, i));
+    }
+
     private void Widen() => _limit = _slow == 0 && !IsClosed ? Math.Min(_head + _capacity, (_tail | _mask) + 1) : 0;
 
     private void Show()
@@ -273,16 +292,20 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         _turn?.Check();
         _shown = _tail;
         _hasAppended = false;
+        bool isAsleep = Volatile.Read(ref *_readerBell) != 0;
+        if (isAsleep) Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers, "ring.write.cleared");
         Volatile.Write(ref *_tailWord, _tail);
         if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
         ChannelStop.At("ring.write.shown");
         if (Volatile.Read(ref *_readerBell) != 0) Ring();
+        else if (isAsleep) Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers);
         ChannelStop.At("ring.write.done");
     }
 
     // Of many readers all: one alone could be stopped, and the others would sleep on.
-    private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, _turn is null ? 1 : int.MaxValue,
-        "ring.write.cleared");
+    private int Sleepers => _turn is null ? 1 : int.MaxValue;
+
+    private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, Sleepers, "ring.write.cleared");
 
     private bool TryWriteSlow(ReadOnlySpan<byte> message)
     {

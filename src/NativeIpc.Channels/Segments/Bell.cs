@@ -15,6 +15,10 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(5);
 
+    // R5 Race: the other side looks at the bell, this one sets it and sees nothing, the other side shows something and
+    // is killed before it looks again. Safe because: the first sleep is no longer than this.
+    private static readonly TimeSpan s_first = TimeSpan.FromMilliseconds(150);
+
     // A wake-up can be missed where no barrier reaches the ringer. On Windows every ringer makes one of its own.
     private static readonly TimeSpan s_longestWithoutBarrier = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan s_shortestLook = TimeSpan.FromMilliseconds(1);
@@ -34,12 +38,12 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         cancellationToken.ThrowIfCancellationRequested();
         if (until.IsOver) return false;
         if (_habit.Begins() && Spin()) return true;
-        TimeSpan look = s_shortestLook;
+        TimeSpan look = s_shortestLook, most = s_first;
         while (true)
         {
-            if (TryArm(out TimeSpan longest, ref look, out uint expected)) return true;
+            if (TryArm(ref most, ref look, out TimeSpan longest, out uint expected)) return true;
             segment.Sleep(SleepAt, expected, until.Slice(longest), cancellationToken);
-            if (owner.HasNews()) return true;
+            if (HasNewsForAll()) return true;
             if (until.IsOver) return false;
         }
     }
@@ -50,12 +54,12 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         if (owner.HasNews()) return true;
         cancellationToken.ThrowIfCancellationRequested();
         if (until.IsOver) return false;
-        TimeSpan look = s_shortestLook;
+        TimeSpan look = s_shortestLook, most = s_first;
         while (true)
         {
-            if (TryArm(out TimeSpan longest, ref look, out uint expected)) return true;
+            if (TryArm(ref most, ref look, out TimeSpan longest, out uint expected)) return true;
             await SleepAsync(expected, until.Slice(longest), cancellationToken).ConfigureAwait(false);
-            if (owner.HasNews()) return true;
+            if (HasNewsForAll()) return true;
             if (until.IsOver) return false;
         }
     }
@@ -70,15 +74,40 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
             await Task.Delay(longest, cancellationToken).ConfigureAwait(false); // nobody rings: look again
     }
 
-    /// <summary>Rings another side's bell, which was not 0.</summary>
+    /// <summary>Rings another side's bell, whatever it is.</summary>
     public static void Ring(ChannelSegment segment, int at, int count, string point)
     {
+        BeginRinging(segment, at, count, point);
+        EndRinging(segment, at, count);
+    }
+
+    /// <summary>Before something is shown to one that sleeps: killed from here on, this thread wakes it all the
+    /// same.</summary>
+    public static unsafe void BeginRinging(ChannelSegment segment, int at, int count, string point)
+    {
         // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while it is 1.
-        // R2 Race: another one sets it just before this. Safe because: what it waits for was shown before the bell was
-        // read, so either it sees that after its barrier, or this wakes it, or its sleep does not begin.
+        // R2 Race: another one sets it behind this. Safe because: the bell is read again behind what is shown, so
+        // either it sees that after its barrier, or it is rung once more.
+        // The kernel wakes one: who of several is woken while this word is 1 wakes the others.
+        if (count > 1) Volatile.Write(ref segment.Word(ChannelLayout.WakingAt), 1);
+        LastWake.Begin((uint*)(segment.Start + at));
         Volatile.Write(ref segment.Word(at), 0);
         ChannelStop.At(point);
-        segment.Wake(at, count);
+    }
+
+    /// <summary>Behind that.</summary>
+    public static void EndRinging(ChannelSegment segment, int at, int count)
+    {
+        try
+        {
+            segment.Wake(at, count);
+        }
+        finally
+        {
+            LastWake.End();
+        }
+
+        if (count > 1) Volatile.Write(ref segment.Word(ChannelLayout.WakingAt), 0);
     }
 
     /// <summary>Ends the waits of the owner, which says by now that it has news: that it is closed.</summary>
@@ -132,6 +161,16 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         }
     }
 
+    /// <summary>Whether the sleep has brought something; others that sleep for the same are woken, where their ringer
+    /// may have been killed.</summary>
+    private bool HasNewsForAll()
+    {
+        if (!owner.HasNews()) return false;
+        if (isShared && !_isSilent && Volatile.Read(ref segment.Word(ChannelLayout.WakingAt)) != 0)
+            segment.Wake(at, int.MaxValue);
+        return true;
+    }
+
     private int SleepAt => _isSilent ? ChannelLayout.TailAt : at;
 
     private bool Spin()
@@ -156,7 +195,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     }
 
     /// <summary>Says that a sleep comes; true when there is something after all.</summary>
-    private bool TryArm(out TimeSpan longest, ref TimeSpan look, out uint expected)
+    private bool TryArm(ref TimeSpan most, ref TimeSpan look, out TimeSpan longest, out uint expected)
     {
         if (_isSilent)
         {
@@ -173,7 +212,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         // R3 Race: the other side shows something and reads the bell before the store of 1 is seen. Safe because: the
         // barrier is made in its process, too: the look after it sees what was shown, or the other side sees the 1.
         if (!_isBarrierRefused && !Membarrier.TryBarrier()) _isBarrierRefused = true;
-        longest = _isBarrierRefused && !OperatingSystem.IsWindows() ? s_longestWithoutBarrier : s_longest;
+        longest = _isBarrierRefused && !OperatingSystem.IsWindows() ? s_longestWithoutBarrier : most;
+        most = s_longest;
         if (!owner.HasNews()) return false;
         if (!isShared) Volatile.Write(ref segment.Word(at), 0);
         return true;

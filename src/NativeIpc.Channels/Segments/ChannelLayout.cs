@@ -25,6 +25,7 @@ internal static class ChannelLayout
     internal const int EndedAt = 136;
     internal const int HeadAt = 256;
     internal const int ReaderBellAt = 384;
+    internal const int WakingAt = 388;
     internal const int WriterBellAt = 512;
     internal const int WriterNoteAt = 640;
     internal const int ReaderNoteAt = 768;

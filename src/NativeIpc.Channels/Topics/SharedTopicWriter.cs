@@ -109,11 +109,16 @@ public sealed unsafe class SharedTopicWriter : IDisposable
 
         // R2 Race: a reader goes to sleep at this moment. Safe because: it makes a barrier here (Membarrier) between
         // setting the bell and its last look at the latest number.
+        bool isAsleep = Volatile.Read(ref _segment.Word(ChannelLayout.ReaderBellAt)) != 0;
+        if (isAsleep)
+            Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
         Volatile.Write(ref _segment.LongWord(ChannelLayout.TailAt), _latest);
         if (!_hasBarriers) Interlocked.MemoryBarrier();
         ChannelStop.At("topic.write.shown");
         if (Volatile.Read(ref _segment.Word(ChannelLayout.ReaderBellAt)) != 0)
             Bell.Ring(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
+        else if (isAsleep)
+            Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, int.MaxValue);
     }
 
     /// <summary>Says that nothing more comes: waits of readers end once they have read all. The next writer takes that
@@ -122,6 +127,7 @@ public sealed unsafe class SharedTopicWriter : IDisposable
     public void Complete()
     {
         ObjectDisposedException.ThrowIf(_isClosed, this);
+        Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
         Volatile.Write(ref _segment.Word(ChannelLayout.EndedAt), 1);
         Bell.Ring(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
     }

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using NativeIpc.Channels;
+
+namespace NativeIpc.Yardstick;
+
+/// <summary>The time of a message of 64 KiB in a topic, while as many readers as the name says, on the other core, copy
+/// the latest one as often as they come to it.</summary>
+internal static class Topics
+{
+    private const int Size = 64 << 10, History = 63;
+
+    public static void Run(string name)
+    {
+        int readers = int.Parse(name[(name.LastIndexOf('.') + 1)..]);
+        NativeIpcKey key = SharedMemory.PlatformSafeKey("yard_r_topic", NativeIpcKeyType.PosixRealtime);
+        SharedMemory.Remove(key);
+        using SharedTopic topic = SharedTopic.CreateNew(key, Size, History);
+        using SharedTopicWriter writer = topic.OpenWriter();
+        List<Process> children = [.. Enumerable.Range(0, readers).Select(_ => Harness.StartChild("follow", $"{key}"))];
+        byte[] message = new byte[Size];
+        Native.Pin(0);
+        Harness.Print(name, Harness.Measure(n =>
+        {
+            while (n-- > 0) writer.Write(message);
+        }));
+        Native.Unpin();
+        children.ForEach(Harness.End);
+    }
+
+    public static void Follow(string[] arguments)
+    {
+        using SharedTopic topic = SharedTopic.OpenExisting(NativeIpcKey.Parse(arguments[0], null));
+        using SharedTopicReader reader = topic.OpenReader();
+        byte[] own = new byte[Size];
+        Native.Pin(1);
+        Harness.Ready();
+        while (reader.WaitToRead(Timeout.InfiniteTimeSpan)) reader.TryReadLatest(own, out _);
+    }
+}

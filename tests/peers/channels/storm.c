@@ -1,0 +1,240 @@
+/* The peer of ChannelStormTests and LastWakeTests in C. NAME and LEDGER are those of segments, with their slashes.
+ *   show NAME STEP, show-topic NAME STEP, free NAME STEP
+ *                                  write a message, or read one and release it, once a line has come: "open" before;
+ *                                  kill themselves at a step
+ *   storm-write NAME LEDGER STEP NTH, storm-read NAME LEDGER STEP NTH once|again
+ *                                  wait for the role, work, and kill themselves the NTH time that they come to a step;
+ *                                  "-": end by themselves after NTH messages
+ * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
+#define _GNU_SOURCE
+static void reached(const char *step);
+#define NATIVEIPC_CHANNELS_STEP(name) reached(name)
+#include "nativeipc_channels.h"
+#include <signal.h>
+
+static uint64_t sum_of(const uint8_t *bytes, size_t length) {
+    uint64_t sum = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < length; i++) sum = (sum ^ bytes[i]) * UINT64_C(1099511628211);
+    return sum;
+}
+
+static void fill(uint8_t *message, size_t length, uint64_t writer, uint64_t number) {
+    uint64_t sum;
+    memcpy(message, &writer, 8);
+    memcpy(message + 8, &number, 8);
+    for (size_t i = 16; i < length - 8; i++) message[i] = (uint8_t)(number + i);
+    sum = sum_of(message, length - 8);
+    memcpy(message + length - 8, &sum, 8);
+}
+
+static uint64_t number_of(const uint8_t *message, size_t length) {
+    uint64_t number, sum;
+    if (length < 24) return 0;
+    memcpy(&number, message + 8, 8);
+    memcpy(&sum, message + length - 8, 8);
+    return sum == sum_of(message, length - 8) ? number : 0;
+}
+
+static int fail(const char *what) {
+    int number = errno;
+    printf("error %d %s: %s\n", number, what, strerror(number));
+    return 1;
+}
+
+static size_t length_of(uint64_t number) { return 24 + (size_t)(number * 7919 % 1977); }
+
+static uint8_t buffer[4096];
+
+/* ---- the storm ---- */
+enum { STOP, LAST, AGAIN, LOST, WRITERS, READERS, TOLD_WRITERS, TOLD_READERS, TOLD_OF_NOBODY, LAST_READER,
+    WRITER_ROWS = 512, READER_ROWS = 131072, LEDGER = 2 << 20, MOST = 16000 };
+static uint64_t *ledger;
+static const char *last_step;
+static long left;
+
+static uint64_t word_of(long at) { return __atomic_load_n(&ledger[at], __ATOMIC_ACQUIRE); }
+static void put(long at, uint64_t value) { __atomic_store_n(&ledger[at], value, __ATOMIC_RELEASE); }
+
+static void reached(const char *step) {
+    if (last_step == NULL || strcmp(step, last_step) != 0 || --left > 0) return;
+    if (ledger == NULL || word_of(STOP) == 0) kill(getpid(), SIGKILL);
+    last_step = NULL;
+}
+
+/* Notes who has the role, and whether it was told of a killed one when there was one. */
+static uint64_t join(int count, int told_at, long rows, long width, int told) {
+    uint64_t number = word_of(count) + 1, before = number > 1 ? word_of(rows + (long)(number - 1) * width) : 4;
+    put(count, number);
+    put(rows + (long)number * width, 2 | (uint64_t)told);
+    if ((before & 4) == 0 && !told) return 0; /* the last one did not end by itself */
+    if (told) put(told_at, word_of(told_at) + 1);
+    if (told && (before & 4) != 0) put(TOLD_OF_NOBODY, word_of(TOLD_OF_NOBODY) + 1); /* killed before it came here */
+    return number < MOST ? number : 0;
+}
+
+static int open_storm(nativeipc_channel *ring, char **words) {
+    char path[300];
+    int file;
+    snprintf(path, sizeof path, "/dev/shm/%s", words[1] + 1);
+    file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0) return -1;
+    ledger = (uint64_t *)mmap(NULL, LEDGER, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    left = atol(words[3]);
+    last_step = strcmp(words[2], "-") == 0 ? NULL : words[2];
+    return ledger == MAP_FAILED ? -1 : nativeipc_ring_open(ring, words[0]);
+}
+
+static int storm_write(char **words) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    uint64_t self, number = 0, end = UINT64_MAX;
+    long row;
+    if (open_storm(&ring, words) != 0) return fail("open");
+    if (last_step == NULL) end = (uint64_t)left;
+    if (nativeipc_ring_open_writer(&ring, &writer, 300000) != 0) return fail("open_writer");
+    self = join(WRITERS, TOLD_WRITERS, WRITER_ROWS, 4, writer.took_over);
+    if (self == 0) return fail("it was not told");
+    row = WRITER_ROWS + (long)self * 4;
+    while (number < end && word_of(STOP) == 0) {
+        uint64_t batch = number % 7 == 0 ? 5 : 1;
+        put(row + 1, number + batch);
+        for (; batch > 0; batch--) {
+            size_t length = length_of(++number);
+            void *place;
+            while ((place = nativeipc_ring_reserve(&writer, length)) == NULL) {
+                nativeipc_ring_flush(&writer);
+                if (nativeipc_channel_wait(&ring, &ring.header->writer_bell, 0, &writer.habit,
+                        nativeipc_ring_writer_news, &writer, nativeipc_channel_until(300000)) != 0)
+                    return fail("room");
+            }
+            fill((uint8_t *)place, length, self, number);
+            (void)nativeipc_ring_append(&writer, length);
+        }
+        nativeipc_ring_flush(&writer);
+        put(row + 2, number);
+    }
+    last_step = NULL;
+    if (word_of(STOP) != 0) nativeipc_ring_complete(&writer);
+    put(row, word_of(row) | 4);
+    nativeipc_ring_close_writer(&writer);
+    return 0;
+}
+
+/* Whether what was given is what comes next: nothing is lost, but for what killed readers had, one each, when once. */
+static int is_next(uint64_t self, uint64_t writer, uint64_t number, int is_first, int is_once) {
+    uint64_t last = word_of(LAST), before = last >> 32, lost = 0;
+    if (writer == before) {
+        if (number == (last & 0xFFFFFFFF)) {
+            put(AGAIN, word_of(AGAIN) + 1);
+            return is_first && !is_once;
+        }
+        if (number < (last & 0xFFFFFFFF)) return 0;
+        lost = number - (last & 0xFFFFFFFF) - 1;
+    } else {
+        uint64_t shown = word_of(WRITER_ROWS + (long)before * 4 + 2);
+        if (writer < before) return 0;
+        if (before != 0 && shown > (last & 0xFFFFFFFF)) lost = shown - (last & 0xFFFFFFFF);
+        for (uint64_t i = before + 1; i < writer; i++) lost += word_of(WRITER_ROWS + (long)i * 4 + 2);
+        lost += number - 1;
+    }
+    put(LOST, word_of(LOST) + lost);
+    return number <= word_of(WRITER_ROWS + (long)writer * 4 + 1) &&
+        lost <= (is_first && is_once ? self - word_of(LAST_READER) : 0);
+}
+
+static int storm_read(char **words) {
+    nativeipc_channel ring;
+    nativeipc_ring_reader reader;
+    uint64_t self, given = 0, end = UINT64_MAX;
+    int is_once = strcmp(words[4], "once") == 0;
+    const void *message;
+    size_t length;
+    if (open_storm(&ring, words) != 0) return fail("open");
+    if (last_step == NULL) end = (uint64_t)left;
+    if (nativeipc_ring_open_reader(&ring, &reader, 300000) != 0) return fail("open_reader");
+    self = join(READERS, TOLD_READERS, READER_ROWS, 1, reader.took_over);
+    if (self == 0) return fail("it was not told");
+    while (given < end || word_of(STOP) != 0) {
+        uint64_t writer, number;
+        if (nativeipc_ring_read(&reader, &message, &length, 300000) != 0) {
+            if (errno == ENODATA) break;
+            return fail("read");
+        }
+        memcpy(buffer, message, length);
+        if (is_once) nativeipc_ring_release(&reader);
+        reached("had");
+        number = number_of(buffer, length);
+        if (number == 0) return fail("torn");
+        memcpy(&writer, buffer, 8);
+        if (!is_next(self, writer, number, given == 0, is_once)) {
+            printf("%llu of %llu after %llx\n", (unsigned long long)number, (unsigned long long)writer,
+                (unsigned long long)word_of(LAST));
+            return fail("order");
+        }
+        put(LAST_READER, self);
+        put(LAST, writer << 32 | number);
+        given++;
+        if (!is_once) nativeipc_ring_release(&reader);
+    }
+    last_step = NULL;
+    put(READER_ROWS + (long)self, word_of(READER_ROWS + (long)self) | 4);
+    nativeipc_ring_close_reader(&reader);
+    return 0;
+}
+
+static void await_line(const char *step) {
+    printf("open\n");
+    (void)getchar();
+    last_step = step;
+    left = 1;
+}
+
+static int show(const char *name, const char *step) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    if (nativeipc_ring_open(&ring, name) != 0 || nativeipc_ring_open_writer(&ring, &writer, 0) != 0)
+        return fail("open");
+    await_line(step);
+    if (nativeipc_ring_write(&writer, "one", 3, 0) != 0) return fail("write");
+    printf("shown\n");
+    nativeipc_ring_close_writer(&writer);
+    return 0;
+}
+
+static int show_topic(const char *name, const char *step) {
+    nativeipc_channel topic;
+    nativeipc_topic_writer writer;
+    if (nativeipc_topic_open(&topic, name, 0) != 0 || nativeipc_topic_open_writer(&topic, &writer, 0) != 0)
+        return fail("open");
+    await_line(step);
+    if (nativeipc_topic_write(&writer, "one", 3) != 0) return fail("write");
+    printf("shown\n");
+    nativeipc_topic_close_writer(&writer);
+    return 0;
+}
+
+static int free_one(const char *name, const char *step) {
+    nativeipc_channel ring;
+    nativeipc_ring_reader reader;
+    const void *message;
+    size_t length;
+    if (nativeipc_ring_open(&ring, name) != 0 || nativeipc_ring_open_reader(&ring, &reader, 0) != 0)
+        return fail("open");
+    await_line(step);
+    if (nativeipc_ring_try_read(&reader, &message, &length) != 0) return fail("read");
+    nativeipc_ring_release(&reader);
+    printf("freed\n");
+    nativeipc_ring_close_reader(&reader);
+    return 0;
+}
+
+int main(int count, char **words) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (count == 6 && strcmp(words[1], "storm-write") == 0) return storm_write(words + 2);
+    if (count == 7 && strcmp(words[1], "storm-read") == 0) return storm_read(words + 2);
+    if (count == 4 && strcmp(words[1], "show") == 0) return show(words[2], words[3]);
+    if (count == 4 && strcmp(words[1], "show-topic") == 0) return show_topic(words[2], words[3]);
+    if (count == 4 && strcmp(words[1], "free") == 0) return free_one(words[2], words[3]);
+    return 2;
+}
