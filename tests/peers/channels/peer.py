@@ -1,34 +1,10 @@
 """The peer of NativeIpc.Channels.Rings in Python: the verbs of peer.c. The folder of the module is in PYTHONPATH."""
 
 import errno
-import struct
 import sys
 
+from message import message_of, number_of, say
 from nativeipc_channels import Ring, Topic
-
-
-def sum_of(data):
-    total = 14695981039346656037
-    for one in data:
-        total = (total ^ one) * 1099511628211 & 0xFFFFFFFFFFFFFFFF
-    return total
-
-
-def message_of(writer, number):
-    length = 24 + number * 7919 % 1977
-    body = struct.pack("=QQ", writer, number) + bytes((number + i) & 255 for i in range(16, length - 8))
-    return body + struct.pack("=Q", sum_of(body))
-
-
-def number_of(message):
-    message = bytes(message)
-    assert len(message) >= 24 and struct.unpack("=Q", message[-8:])[0] == sum_of(message[:-8]), "torn"
-    return struct.unpack_from("=Q", message, 8)[0]
-
-
-def say(text):
-    print(text, flush=True)
-
 
 verb, name, *rest = sys.argv[1:]
 if verb == "send":
