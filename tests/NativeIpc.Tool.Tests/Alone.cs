@@ -8,6 +8,11 @@ internal static class Alone
 {
     internal const string Why = "Namespaces of its own need root.";
 
+    /// <summary>The beginning of a script whose key files lie in <c>keys</c>, a file system of its own: ftok(3) takes
+    /// 16 bits of an inode and 8 of a device, so that now and then a file of /tmp would lead to the same key.</summary>
+    internal const string KeysOfOwnDevice =
+        "mkdir -p keys; mountpoint -q keys || mount -t tmpfs -o mode=1777 tmpfs keys || exit 99\n";
+
     /// <summary>The beginning of a script in which every process is seen: the first process of the machine, which a
     /// container hides from its root, too, is nobody's user in here, and is covered by an empty folder.</summary>
     internal static string SeesAll

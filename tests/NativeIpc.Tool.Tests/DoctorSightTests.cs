@@ -104,9 +104,9 @@ public class DoctorSightTests
     [NeedsRoot(Alone.Why)]
     public void Key_files_are_looked_for_in_the_folders_that_are_given()
     {
-        ShellResult result = Run(
-            "mkdir keys; $N create shm \"systemv:$PWD/keys/x\" 100 > /dev/null; $N doctor --all; echo ==; $N doctor "
-                + "--all --folder \"$PWD/keys\"; $N rm \"systemv:$PWD/keys/x\"");
+        ShellResult result = Run(Alone.KeysOfOwnDevice
+            + "$N create shm \"systemv:$PWD/keys/x\" 100 > /dev/null; $N doctor --all; echo ==; $N doctor --all "
+            + "--folder \"$PWD/keys\"; $N rm \"systemv:$PWD/keys/x\"");
         string[] said = result.Succeeded.Split("==\n");
         Assert.Contains("The segment 0x51", said[0], StringComparison.Ordinal);
         Assert.Contains("The segment systemv:/", said[1], StringComparison.Ordinal);

@@ -153,8 +153,8 @@ public sealed class NotKnownTests
     [Fact]
     public void A_FIFO_or_a_socket_is_no_key_file_and_a_folder_is_one()
     {
-        string list = Alone.Succeed("""
-            mkfifo fifo; mkdir folder; echo data > file
+        string list = Alone.Succeed(Alone.KeysOfOwnDevice + """
+            cd keys; mkfifo fifo; mkdir folder; echo data > file
             perl -MSocket -e 'socket($s, AF_UNIX, SOCK_STREAM, 0); bind($s, sockaddr_un(q(socket))) or die'
             perl -e 'for (qw(fifo folder file socket)) { @s = stat; shmget(0x51 << 24 | ($s[0] & 0xff) << 16
                 | $s[1] & 0xffff, 10, 01600) // die }'

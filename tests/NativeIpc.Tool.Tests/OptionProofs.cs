@@ -38,10 +38,9 @@ internal static class OptionProofs
     private const string Foreign = "chown 1 /dev/shm/*; chmod 666 /dev/shm/*\n";
 
     // Segments and semaphores of both types, used and unused, of two users, with a key file that only --folder finds.
-    private const string Many = """
+    private const string Many = Alone.KeysOfOwnDevice + """
         printf a > /dev/shm/a; printf bbb > /dev/shm/b; printf cc > /dev/shm/c; touch -d 2020-01-01 /dev/shm/b
-        sem d 1; chown 65534 /dev/shm/c /dev/shm/sem.d
-        mkdir -p keys; touch keys/k
+        sem d 1; chown 65534 /dev/shm/c /dev/shm/sem.d; touch keys/k
         perl -e '@s = stat "keys/k"; shmget((0x51 << 24) | (($s[0] & 255) << 16) | ($s[1] & 65535), 7, 01600)'
         ipcmk -M 5 > /dev/null; ipcmk -S 1 > /dev/null
         as_user ipcmk -M 9 > /dev/null; as_user ipcmk -S 1 > /dev/null

@@ -28,16 +28,15 @@ public sealed class PosixLastOutTests : IDisposable
         var lastOut = new PosixLastOut(new NativeIpcKey(_name, NativeIpcKeyType.PosixRealtime),
             IpcObjectKind.SharedMemory, lockKey: default, status.Identity, Patience.Seconds(10), address, size, file);
 
-        // What another thread would map there by then.
+        // What another thread would map there by then: in one step, as a thread of the runtime could come in between.
         nint another = 0;
         var end = new Thread(lastOut.Perform);
         lastOut.Close(
             closed =>
             {
-                _ = Libc.munmap(address, (nuint)size);
-                closed.Dispose();
                 another = Libc.mmap(address, (nuint)size, Flags.PROT_READ | Flags.PROT_WRITE,
-                    Flags.MAP_PRIVATE | Flags.MAP_ANONYMOUS, -1, 0);
+                    Flags.MAP_PRIVATE | Flags.MAP_ANONYMOUS | Flags.MAP_FIXED, -1, 0);
+                closed.Dispose();
                 Marshal.WriteInt32(another, 12345);
                 end.Start();
                 SpinWait.SpinUntil(() => !end.IsAlive || end.ThreadState.HasFlag(ThreadState.WaitSleepJoin));
