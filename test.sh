@@ -58,6 +58,7 @@ demo                 script 600 build                  eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service
 interop              dotnet 300 peers,aot              NativeIpc.Interop
 bench                script 300 build                  eng/bench-test.sh
+instructions         script 400 build                  eng/instructions.sh
 walks                script 400 pack,peers             eng/walks.py
 site                 script 300 build                  eng/site-test.sh
 faults               script 900 build                  eng/faults.sh

@@ -35,6 +35,11 @@ switch (args)
             on glibc.
 
             {Tables.Platforms(runs, explanations)}
+            ## Instructions
+            What native AOT takes for one operation: instructions outside the kernel, counted by `eng/instructions.sh`.
+            The step `instructions` of `./test.sh` fails when one takes 2 % more; the time is of this table's run.
+
+            {Tables.Instructions(runs, File.ReadLines(Path.Combine(bench, "instructions.tsv")))}
             ## What only the library has
             {Tables.Alone(runs)}
             """);

@@ -68,6 +68,19 @@ internal static class Tables
         return text.ToString();
     }
 
+    /// <summary>Counted instructions beside times.</summary>
+    public static string Instructions(Runs runs, IEnumerable<string> counted)
+    {
+        StringBuilder text = new("| Workload | Instructions | Time, AOT |\n|---|---|---|\n");
+        foreach (string[] line in counted.Where(line => line is not ['#', ..]).Select(line => line.Split('\t')))
+        {
+            string time = runs.Of("aot", line[0]) is { } found ? BenchReport.Text.Value(line[0], found.Median) : "–";
+            text.Append(CultureInfo.InvariantCulture, $"| `{line[0]}` | {line[1]} | {time} |\n");
+        }
+
+        return text.ToString();
+    }
+
     /// <summary>Ours with the JIT by its ratio to C, on .NET 10 and glibc and on other platforms, each beside the C
     /// there.</summary>
     public static string Platforms(Runs runs, IReadOnlyDictionary<string, string> explanations)

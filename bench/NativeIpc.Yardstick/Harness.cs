@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime;
 using System.Runtime.CompilerServices;
 
@@ -14,6 +15,10 @@ internal static class Harness
     public static readonly bool Quick = Environment.GetEnvironmentVariable("YARD_QUICK") is "1";
 
     private static readonly long s_batch = Quick ? 1_000_000 : 10_000_000;
+
+    // How many operations eng/instructions.sh counts the instructions of; 0: they are timed.
+    private static readonly long s_counted
+        = long.Parse(Environment.GetEnvironmentVariable("YARD_COUNTED") ?? "0", CultureInfo.InvariantCulture);
 
     /// <summary>Monotonic, in nanoseconds; the same clock in every process.</summary>
     public static long Now() => (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
@@ -41,6 +46,12 @@ internal static class Harness
     /// times.</summary>
     public static double Measure(Action<long> body, int batches = 11)
     {
+        if (s_counted != 0)
+        {
+            body(10); // what is done once for all
+            return Counted(body, s_counted);
+        }
+
         WarmUp(body);
         long n = SizeOfBatch(body);
         return Median([.. Enumerable.Range(0, Quick ? 1 : batches).Select(_ => Timed(body, n) / (double)n)]);
@@ -67,6 +78,14 @@ internal static class Harness
             if (compiled == (compiled = JitInfo.GetCompiledMethodCount())) continue;
             since = Now();
         }
+    }
+
+    /// <summary>Callgrind counts what is done in here, by the method's name; there is nothing to measure.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static double Counted(Action<long> body, long n)
+    {
+        body(n);
+        return 0;
     }
 
     private static long SizeOfBatch(Action<long> body)
