@@ -77,12 +77,12 @@ while read -r operation n; do
     fi
     last=$(awk -F'\t' -v name="$operation" '$1 == name { print $2 }' "$table")
     if [ "$compiler" != "$counted_with" ]; then
-        echo "SKIP instructions: $operation: $now, counted with compiler $counted_with, and this is $compiler"
+        echo "SKIP instructions: $operation: $now, the table was counted with compiler $counted_with, not $compiler"
     elif awk -v now="$now" -v last="$last" -v most="$most" 'BEGIN { exit !(now <= last * (1 + most / 100)) }'; then
         echo "PASS instructions: $operation: $now, by the table $last"
     else
-        echo "FAIL instructions: $operation: $now, by the table $last: over $most % more. Where that is worth it, write" \
-            "the table anew: eng/instructions.sh --write"
+        echo "FAIL instructions: $operation: $now, by the table $last: over $most % more." \
+            "Where that is worth it, write the table anew: eng/instructions.sh --write"
         failures=1
     fi
 done <<<"$operations"
