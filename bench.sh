@@ -8,9 +8,9 @@
 #     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
 #     -m, --minutes N    no further round begins when it would end later than that (15)
 #     -p, --peers LIST   of c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx (jit and aot are ours; rivals are ours
-#                        beside Redis and PostgreSQL, where they are installed; net11 and musl are ours on those, with
-#                        what ./platforms.sh dotnet-11 musl fetched; iceoryx needs Debian's packages iceoryx and
-#                        libiceoryx-posh-dev); c is the base of the ratios
+#                        beside Redis and PostgreSQL, where they are installed; net11 and musl are ours on those: .NET
+#                        11 comes from NuGet, musl needs Debian's packages musl-tools and libssl3; iceoryx needs iceoryx
+#                        and libiceoryx-posh-dev); c is the base of the ratios
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
 #                        fails if anything has; writes nothing
 #     --quick            one round of c, jit and rivals, as short as it can be: shows that everything runs, says
@@ -164,20 +164,18 @@ if want aot; then
 fi
 
 # The same program on another runtime, and on another C library beside C on that: only what is hot.
-cache=${NATIVEIPC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nativeipc}
 if want net11; then
-    if [ -e "$cache/dotnet-11.0.0/complete" ]; then
-        peer net11 "env DOTNET_ROOT=$cache/dotnet-11.0.0 DOTNET_ROLL_FORWARD=LatestMajor $out/jit/NativeIpc.Yardstick"
+    if newer=$(eng/newer-dotnet.sh 11.0.0 2>"$out/newer-dotnet.log"); then
+        peer net11 "env DOTNET_ROOT=$newer DOTNET_ROLL_FORWARD=LatestMajor $out/jit/NativeIpc.Yardstick"
     else
-        without '.NET 11: ./platforms.sh dotnet-11 fetches it'
+        without ".NET 11: $(tail -n 1 "$out/newer-dotnet.log")"
     fi
 fi
 if want musl; then
-    libraries=$root/artifacts/platforms/musl/ld.path
-    if [ ! -e "$libraries" ] || ! command -v musl-gcc >/dev/null; then
-        without 'musl: ./platforms.sh musl makes what it needs'
-    elif [ "$NATIVEIPC_BENCH_INSIDE" = no ]; then
+    if [ "$NATIVEIPC_BENCH_INSIDE" = no ]; then
         without 'musl: only root can give it its libraries'
+    elif ! libraries=$(eng/musl-libraries.sh 2>"$out/musl-libraries.log"); then
+        without "musl: $(tail -n 1 "$out/musl-libraries.log")"
     else
         publish musl -p:PublishAot=false -r linux-musl-x64 --self-contained
         # musl has no sem_clockwait; nothing that is measured here calls it.
@@ -238,7 +236,7 @@ async           1  120
 '
 slow_peers=,py,net,boost, # two rounds: no target but the accessor's is a ratio to them
 platforms=,net11,musl,cmusl, # in these groups only, three rounds
-hot=' posix.try_pair posix.wait_pair sysv.pair lock. pp.posix. posix.sem. sysv.sem. posix.shm4k. sysv.shm4k. '
+hot=' posix.try_pair posix.wait_pair sysv.pair lock. pp.posix. posix.sem. sysv.sem. posix.shm4k. sysv.shm4k. event. '
 chosen() { # GROUP: prints the prefixes of it that were asked for
     [ ${#prefixes[@]} != 0 ] || { say "$1"; return; }
     local prefix

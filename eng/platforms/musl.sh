@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# musl.sh: the suites on musl, with .NET's runtime pack for it and Debian's musl. What that runtime needs of C++ and
-#     OpenSSL are Debian's libraries, built for glibc: musl-shim.c gives them what musl lacks. Then the suite on musl
-#     with its peers on glibc, over one /dev/shm, and the other way round.
+# musl.sh: the suites on musl, with .NET's runtime pack for it, Debian's musl, and what eng/musl-libraries.sh makes.
+#     Then the suite on musl with its peers on glibc, over one /dev/shm, and the other way round.
 . "$(dirname "$0")/lib.sh"
 for program in musl-gcc ldd; do
     command -v $program >/dev/null || unable "'$program' is missing (eng/debian-packages.txt)"
@@ -15,18 +14,10 @@ for project in $projects; do
         { tail -n 20 "$out/publish.log" >&2; exit 1; }
 done
 
-mkdir -p "$out/lib" "$out/stub"
-lib=/usr/lib/x86_64-linux-gnu
-cp -L "$(ls /lib/x86_64-linux-gnu/libgcc_s.so.1 $lib/libgcc_s.so.1 2>/dev/null | head -n 1)" \
-    "$out/lib/libgcc_s_real.so.1"
-cp -L $lib/libstdc++.so.6 $lib/libssl.so.3 $lib/libcrypto.so.3 "$out/lib/" || unable "libssl3 is missing"
-echo 'void nothing(void) {}' | musl-gcc -fPIC -shared -nostdlib -x c - -o "$out/stub/libgcc_s_real.so" \
-    -Wl,-soname,libgcc_s_real.so.1
-# Every native library of .NET names libgcc_s.so.1, so the shim comes before musl in the order of symbols.
-musl-gcc -O1 -w -fPIC -shared -o "$out/lib/libgcc_s.so.1" "$root/eng/platforms/musl-shim.c" \
-    -Wl,-soname,libgcc_s.so.1 -Wl,--no-as-needed -nostdlib -L"$out/stub" -lgcc_s_real \
-    -L/usr/lib/x86_64-linux-musl -lc || exit 1
-ln -sf libgcc_s.so.1 "$out/lib/ld-linux-x86-64.so.2"
+libraries=$("$root/eng/musl-libraries.sh" 2>"$out/libraries.log") || unable "$(tail -n 1 "$out/libraries.log")"
+# Other users have to reach them, too.
+rm -rf "$out/lib"
+cp -r "${libraries%/*}/lib" "$out/" || exit 1
 { cat /etc/ld-musl-x86_64.path; echo "$out/lib"; } >"$out/ld.path"
 
 # In a mount name space of its own musl's loader finds the libraries; LD_LIBRARY_PATH would reach glibc programs, too.
