@@ -44,10 +44,28 @@ facts() {
     printf 'FACTS\t%s\n' "$said"
 }
 
-# bounded SECONDS COMMAND...: a watchdog; seconds are those of an idle machine. The command may be a function below.
+# bounded SECONDS COMMAND...: a watchdog; seconds are those of an idle machine. On another one each of them lasts as
+# many as NATIVEIPC_SLOWNESS says, or as there are processes for a processor meanwhile: a machine that becomes busy
+# ends nothing that goes on. The command may be a function below. 124 when it was ended.
 bounded() {
+    local left=$(($1 * 1000)) last=$SECONDS cores now times load ran
+    cores=$(nproc)
+    # A script's background job ignores these signals, which tests send.
     # shellcheck disable=SC2016 # for the inner shell
-    timeout -k 10 "$(($1 * ${NATIVEIPC_SLOWNESS:-1}))" bash -c '"$@"' sh "${@:2}"
+    timeout -k 10 0 env --default-signal=HUP,INT,QUIT bash -c '"$@"' sh "${@:2}" &
+    ran=$!
+    while kill -0 "$ran" 2>/dev/null; do
+        sleep 0.5
+        read -r load _ </proc/loadavg
+        now=$SECONDS times=$((${load%.*} / cores))
+        [ $times -ge "${NATIVEIPC_SLOWNESS:-1}" ] || times=${NATIVEIPC_SLOWNESS:-1}
+        left=$((left - (now - last) * 1000 / times)) last=$now
+        [ $left -le 0 ] || continue
+        kill -TERM "$ran" 2>/dev/null
+        wait "$ran"
+        return 124
+    done
+    wait "$ran"
 }
 
 # suite NAME SECONDS COMMAND...: the command runs an xunit executable, whose last arguments are added here.
