@@ -2,7 +2,8 @@
 """Runs a program under a filter of system calls that it cannot take off, by libseccomp.
 
     confine.py profile FILE COMMAND...     a profile of Docker's and Podman's form, for a container without more rights
-    confine.py list FILE COMMAND...        only the calls of a list, one a line, as systemd's SystemCallFilter= (EPERM)
+    confine.py list FILE COMMAND...        only the calls of a list, one a line, as systemd's SystemCallFilter= (EPERM);
+                                           one with ENOSYS behind it is not there
     confine.py gvisor COMMAND...           without what gVisor does not have: leases, locks of open file descriptions,
                                            files without a name, io_uring, futex_waitv
     confine.py names PREFIX COMMAND...     /dev/shm has only names that begin with PREFIX, as AppArmor rules of a strict
@@ -106,8 +107,9 @@ def profile(path):
 def allowed(path):
     made = Filter(refuse(EPERM))
     with open(path, encoding="utf-8") as file:
-        for name in file.read().split():
-            made.rule(name, ALLOW)
+        for line in file:
+            name, *answer = line.split()
+            made.rule(name, refuse(ENOSYS) if answer else ALLOW)
     made.rule("execve", ALLOW)
     made.load()
 
