@@ -117,8 +117,9 @@ internal sealed class MutexObject
         // thread that has ended writes no more, so the depth is read after that is known; and one that takes it notes
         // itself before the depth, so a depth with the dead one still noted is the dead one's. As long as that is so,
         // nobody else can take it, and only this method ends that.
-        if (Volatile.Read(ref _owner) is not { IsAlive: false } owner || Volatile.Read(ref _depth) == 0
-            || !ReferenceEquals(Volatile.Read(ref _owner), owner)) return;
+        if (Volatile.Read(ref _owner) is not { IsAlive: false } owner) return;
+        Interlocked.MemoryBarrier(); // no document says that a look at a thread comes before the next look at memory
+        if (Volatile.Read(ref _depth) == 0 || !ReferenceEquals(Volatile.Read(ref _owner), owner)) return;
         Volatile.Write(ref _depth, 0);
         try
         {

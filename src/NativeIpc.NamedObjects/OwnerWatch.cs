@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace NativeIpc.NamedObjects;
 
 /// <summary>Sees that a thread ended while it owned a mutex, in a process that lives. No system tells that to others,
@@ -14,7 +16,10 @@ internal static class OwnerWatch
     public static void Ensure()
     {
         // R1 Race: the watch ends at this moment. Safe because: it says so, has every processor see that, and then
-        // looks once more; so either this sees that it is off, or that look sees the owner.
+        // looks once more; so either this sees that it is off, or that look sees the owner. On other processors than
+        // x64's this makes the barrier: where a filter refuses membarrier(2), .NET has another way there, which need
+        // not reach those that run.
+        if (!X86Base.IsSupported) Interlocked.MemoryBarrier();
         if (Volatile.Read(ref s_isOn) == 0) Start();
     }
 
