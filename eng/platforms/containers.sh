@@ -98,13 +98,14 @@ place 'systemd 239' "the same without what was added since; \`clone3\` is not th
 place 'like gVisor' 'no leases, no locks of open file descriptions, no `O_TMPFILE`, no io_uring, no futex_waitv' \
     'posix recover' \
     '$confine gvisor "$@"'
-prefix=snap.nativeipc. place 'strict snap' 'only `snap.NAME.*` in `/dev/shm`, refused with EACCES' - \
+prefix=snap.nativeipc. place 'strict snap' 'only `snap.NAME.*` in `/dev/shm`, refused with EACCES' \
+    'posix event' \
     '$confine names snap.nativeipc. "$@"'
 place 'user name space, mapped' 'root inside is root outside' - \
     'unshare --user --map-root-user --ipc --mount --pid --fork --mount-proc bash -c "
         mount -t tmpfs -o mode=1777 tmpfs /dev/shm && \"\$@\"" sh "$@"'
 place 'user name space, not mapped' 'the user and all owners are 65534' \
-    '(posix|systemv) (make|open|lock|wait|recover)' 'unshare --user "$@"'
+    '(posix|systemv) (make|open|lock|wait|event|recover)' 'unshare --user "$@"'
 place 'another user' 'no rights, in a /dev/shm of all users' - "$user \"\$@\""
 place 'PID name space' 'the program is PID 1 in it' - 'unshare --pid --fork --mount-proc "$@"'
 place 'read-only root' 'all but `/dev/shm` and `/tmp`' - 'mount -o bind,remount,ro / && "$@"'

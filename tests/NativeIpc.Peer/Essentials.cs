@@ -33,6 +33,7 @@ internal static class Essentials
             Try(name, "lock", () => LockTogether(SegmentKey(prefix, type)));
             Try(name, "wait", () => Wait(SemaphoreKey(prefix, type)));
             Try(name, "cancel", () => CancelAsync(SemaphoreKey(prefix, type)).GetAwaiter().GetResult());
+            Try(name, "event", () => Signal(EventKey(prefix, type)));
             Try(name, "recover", () => Recover(SegmentKey(prefix, type)));
             Try(name, "list", () => ListAndInspect(SegmentKey(prefix, type)));
             Try(name, "remove", () => Remove(SegmentKey(prefix, type), SemaphoreKey(prefix, type)));
@@ -62,6 +63,9 @@ internal static class Essentials
 
     private static NativeIpcKey SemaphoreKey(string prefix, NativeIpcKeyType type)
         => SystemSemaphore.PlatformSafeKey($"{prefix}{Environment.ProcessId:x}-{++s_count}", type);
+
+    private static NativeIpcKey EventKey(string prefix, NativeIpcKeyType type)
+        => SystemEvent.PlatformSafeKey($"{prefix}{Environment.ProcessId:x}-{++s_count}", type);
 
     private static void Make(NativeIpcKey segmentKey, NativeIpcKey semaphoreKey)
     {
@@ -146,6 +150,20 @@ internal static class Essentials
         Task next = semaphore.AcquireAsync().AsTask();
         semaphore.Release();
         await next.WaitAsync(s_watchdog).ConfigureAwait(false);
+    }
+
+    private static void Signal(NativeIpcKey key)
+    {
+        using var signal = SystemEvent.CreateNew(key, EventResetMode.AutoReset);
+        Expect(!signal.Wait(TimeSpan.FromMilliseconds(20)), "that the event is not set");
+        using var peer = new Other();
+        peer.Ask($"event open e {key}");
+        peer.Send("event wait e");
+        Expect(peer.Read() == "waiting", "that the other process waits for the event");
+        signal.Set();
+        peer.Answer();
+        peer.Ask("event set e");
+        Expect(signal.Wait(s_watchdog), "what the other process has set");
     }
 
     private static void Recover(NativeIpcKey key)
