@@ -293,7 +293,7 @@ static void run_segment(const char *name)
     y_size = strstr(name, "64m") ? Y_BIG : 4096;
     y_writes = strstr(name, "write") != NULL;
     y_how_now = strstr(name, "@reserve") ? Y_RESERVE : strstr(name, "@populate") ? Y_POPULATE
-        : strstr(name, "@qtproto") ? Y_QTPROTO : strstr(name, "@whole") ? Y_WHOLE : Y_PLAIN;
+        : strstr(name, "@qtproto") ? Y_QTPROTO : Y_PLAIN;
     int batches = y_size == Y_BIG ? 5 : 11;
     y_undo = 1;
     if (strstr(name, "create")) {

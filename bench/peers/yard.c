@@ -1,7 +1,6 @@
 /* C: what the operating system gives with nothing on top. The base of every ratio. Variants of segments: @reserve also
    reserves the memory, @qtproto does what Qt's protocol asks for (the segment's semaphore opened, taken and given back
-   around it), @populate fills the mapping, @whole promises what the library does: the segment has its name only when it
-   has its size and its mode, and the name is removed only if it still leads to it. */
+   around it), @populate fills the mapping, @whole promises what the library does (promises.h). */
 #include "yard.h"
 #include <linux/futex.h>
 #include <pthread.h>
@@ -101,33 +100,8 @@ static void posix_map(int fd, struct y_segment *m, enum y_how how)
         MAP_FAILED);
     close(fd);
 }
-static char whole_path[80];
-static struct stat whole; /* what was made, one at a time */
-static void whole_create(const char *name, struct y_segment *m)
-{
-    snprintf(whole_path, sizeof whole_path, "/dev/shm/%s", name);
-    m->id = Y_PASS_ERRORS(open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), -1);
-    if (fstat(m->id, &whole) || (whole.st_mode & 0777) != 0600 || ftruncate(m->id, m->size))
-        y_die("size");
-    m->data = (char *)Y_PASS_ERRORS(mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, m->id, 0), MAP_FAILED);
-    if (linkat(m->id, "", AT_FDCWD, whole_path, AT_EMPTY_PATH))
-        y_die("linkat");
-}
-static void whole_remove(struct y_segment *m)
-{
-    struct stat now;
-    flock(m->id, LOCK_EX); /* against others who compare and remove */
-    if (lstat(whole_path, &now) == 0 && now.st_dev == whole.st_dev && now.st_ino == whole.st_ino)
-        unlink(whole_path);
-    flock(m->id, LOCK_UN);
-    close(m->id);
-}
 static void p_seg_create(enum y_kind k, const char *name, struct y_segment *m, enum y_how how)
 {
-    if (k == Y_POSIX && how == Y_WHOLE) {
-        whole_create(name, m);
-        return;
-    }
     if (k == Y_POSIX) {
         char lock[80];
         /* the lock has the segment's key: /dev/shm/sem.NAME beside /dev/shm/NAME */
@@ -208,10 +182,6 @@ static void p_seg_remove(enum y_kind k, const char *name, struct y_segment *m)
         unlink(key_file(name));
         return;
     }
-    if (m->id) {
-        whole_remove(m);
-        return;
-    }
     shm_unlink(posix_name(name));
     if (m->own)
         sem_unlink(posix_name(name));
@@ -254,12 +224,14 @@ static void run_cancel(const char *name);
 static void run_lock_two(const char *name);
 static void run_event_pair(const char *name);
 static void run_event_wake(const char *name);
+static void run_whole(const char *name);
 #include "channels.h"
 static const char *const y_names[] = {
     "posix.try_pair", "posix.wait_pair", "sysv.pair", "sysv.pair_undo", "lock.posix", "lock.sysv", "lock.sysv@two",
     "pp.posix.x", "pp.posix.1", "pp.posix.free", "pp.sysv.x", "pp.crowd.4",
     "contend.posix.2", "contend.posix.4", "contend.posix.8", "contend.sysv.2", "contend.sysv.4", "contend.sysv.8",
-    "posix.sem.open_close", "posix.sem.create_destroy", "sysv.sem.open", "sysv.sem.create_destroy",
+    "posix.sem.open_close", "posix.sem.create_destroy", "sysv.sem.open", "sysv.sem.open@whole",
+    "sysv.sem.create_destroy", "sysv.sem.create_destroy@whole",
     "posix.shm4k.create_destroy", "posix.shm4k.create_destroy@reserve", "posix.shm4k.create_destroy@qtproto",
     "posix.shm4k.create_destroy@whole",
     "posix.shm4k.attach_detach", "posix.shm4k.attach_detach@qtproto",
@@ -270,16 +242,19 @@ static const char *const y_names[] = {
     "sysv.shm64m.create_touch", "sysv.shm64m.attach_touch",
     "copy.in64m", "copy.out64m", "copy.4k", "rand.read8",
     "scale.posix.sem.100", "scale.posix.sem.1000", "scale.posix.sem.10000", "scale.posix.shm.100",
-    "scale.posix.shm.1000", "scale.posix.shm.4000",
-    "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.shm.100", "scale.sysv.shm.1000",
-    "scale.sysv.shm.4000",
+    "scale.posix.shm.1000", "scale.posix.shm.4000", "scale.posix.shm.4000@whole",
+    "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.sem.10000@whole",
+    "scale.sysv.shm.100", "scale.sysv.shm.1000", "scale.sysv.shm.4000",
     "event.pair", "event.wake100",
     "cancel", CHANNEL_NAMES,
 };
 #define Y_MORE {"cancel", run_cancel}, {"lock.sysv@two", run_lock_two}, {"event.pair", run_event_pair}, \
-    {"event.wake100", run_event_wake}, CHANNEL_RUNS
+    {"event.wake100", run_event_wake}, {"sysv.sem.open@whole", run_whole}, \
+    {"sysv.sem.create_destroy@whole", run_whole}, {"posix.shm4k.create_destroy@whole", run_whole}, \
+    {"scale.posix.shm.4000@whole", run_whole}, {"scale.sysv.sem.10000@whole", run_whole}, CHANNEL_RUNS
 #define Y_SERVE serve
 #include "workloads.h"
+#include "promises.h"
 
 /* A lock of two semaphores in one set, the second of which counts the takings: what a lock needs that tells of dead
    holders. */

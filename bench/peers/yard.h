@@ -33,7 +33,7 @@
 
 enum y_kind { Y_POSIX, Y_SYSV };
 /* What a variant (name@variant) asks of a segment. Only C has them. */
-enum y_how { Y_PLAIN, Y_RESERVE, Y_POPULATE, Y_QTPROTO, Y_WHOLE };
+enum y_how { Y_PLAIN, Y_RESERVE, Y_POPULATE, Y_QTPROTO };
 
 /* A segment in use; `own` is whatever the peer keeps of it. */
 struct y_segment { char *data; long size; void *own; int id; };
