@@ -329,6 +329,16 @@ in_window() {
         fail "$name" "it does not build"
         return
     fi
+    if command -v cmake >/dev/null; then
+        if cmake -DCMAKE_BUILD_TYPE=Release -DPICTURES="${built%/*}/layouts" -S "$root/samples/qt/viewer" \
+            -B "$work/cmake" >"$log" 2>&1 && cmake --build "$work/cmake" >>"$log" 2>&1; then
+            pass "the viewer builds by its CMake file"
+        else
+            fail "the viewer builds by its CMake file" "see the log above"
+        fi
+    else
+        echo "SKIP demo: the viewer builds by its CMake file: cmake is missing (Debian package cmake)"
+    fi
     mkfifo "$work/words"
     exec 4<>"$work/words"
     "$built" draw posix:/demo-window "$work/first" <&4 >"$log" 2>&1 &

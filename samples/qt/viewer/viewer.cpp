@@ -5,6 +5,7 @@
 //
 //     g++ -O2 -std=c++17 -fPIC -I ../../../include -I FOLDER_OF_PICTURES_HPP -o viewer viewer.cpp
 //         $(pkg-config --cflags --libs Qt6Gui)
+//     or with CMakeLists.txt: cmake -B build && cmake --build build
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
