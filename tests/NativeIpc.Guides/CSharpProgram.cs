@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.RegularExpressions;
 using NativeIpc.Testing;
 
 namespace NativeIpc.Guides;
@@ -7,7 +8,7 @@ namespace NativeIpc.Guides;
 /// Compiles the .NET side of a page: a program in one file, as <c>dotnet run FILE.cs</c> takes it, against the library
 /// that stands beside this test program instead of the package that its first line names.
 /// </summary>
-internal static class CSharpProgram
+internal static partial class CSharpProgram
 {
     private const string ImplicitUsings = """
         global using System;
@@ -44,22 +45,30 @@ internal static class CSharpProgram
 
     private static string Library => Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll");
 
-    // What needs it as well: its package brings the library.
-    private static string NamedObjects => Path.Combine(AppContext.BaseDirectory, "NativeIpc.NamedObjects.dll");
-
-    private static string Channels => Path.Combine(AppContext.BaseDirectory, "NativeIpc.Channels.dll");
+    // What each package that a program names brings with it, among the files that stand beside this test program.
+    private static readonly Dictionary<string, string[]> s_packages = new()
+    {
+        ["NativeIpc"] = [],
+        ["NativeIpc.Channels"] = ["NativeIpc.Channels.dll"],
+        ["NativeIpc.DistributedLock"] = ["NativeIpc.DistributedLock.dll", "DistributedLock.Core.dll"],
+        ["NativeIpc.Extensions"] = ["NativeIpc.Extensions.dll", "NativeIpc.Inspection.dll"],
+        ["NativeIpc.Inspection"] = ["NativeIpc.Inspection.dll"],
+        ["NativeIpc.NamedObjects"] = ["NativeIpc.NamedObjects.dll"],
+        ["Microsoft.Extensions.Hosting"] = ["Microsoft.Extensions.*.dll", "System.Diagnostics.EventLog.dll",
+            "System.Threading.RateLimiting.dll"],
+        ["OpenTelemetry.Extensions.Hosting"] = ["OpenTelemetry*.dll"],
+    };
 
     // With a generator for the compiler, and a step after it that writes declarations.
     private static bool HasLayouts(string text)
         => text.Contains("#:package NativeIpc.Channels@", StringComparison.Ordinal);
 
     private static string[] LibrariesOf(string text)
-        => HasLayouts(text) ? [Library, Channels]
-            : text.Contains("#:package NativeIpc.NamedObjects@", StringComparison.Ordinal)
-                ? [Library, NamedObjects] : [Library];
+        => [Library, .. Package().Matches(text).SelectMany(package => s_packages[package.Groups[1].Value])
+            .SelectMany(files => Directory.EnumerateFiles(AppContext.BaseDirectory, files)).Distinct()];
 
     /// <summary>Makes NAME.dll of NAME.cs.</summary>
-    internal static void Compile(string folder, string file)
+    internal static void Compile(string folder, string file, bool isProgram = true)
     {
         string name = Path.GetFileNameWithoutExtension(file);
         string text = File.ReadAllText(Path.Combine(folder, file));
@@ -77,7 +86,8 @@ internal static class CSharpProgram
             ShellResult result = Shell.Run(
                 Place.Dotnet,
                 ["exec", Place.Compiler, "-nologo", "-noconfig", "-warnaserror", "-nullable:enable",
-                    "-unsafe", "-features:FileBasedProgram", "-out:" + program, .. references,
+                    "-unsafe", "-features:FileBasedProgram", isProgram ? "-target:exe" : "-target:library",
+                    "-out:" + program, .. references,
                     .. HasLayouts(text) ? ["-analyzer:" + Place.LayoutGenerator] : Array.Empty<string>(), usings, file],
                 folder);
             return result.ExitCode == 0 ? File.ReadAllBytes(program)
@@ -122,4 +132,7 @@ internal static class CSharpProgram
             watchdog: Patience.Minutes(3)).Succeeded;
         return Path.Combine(output, name + ".exe");
     }
+
+    [GeneratedRegex("^#:package ([^@]+)@", RegexOptions.Multiline)]
+    private static partial Regex Package();
 }

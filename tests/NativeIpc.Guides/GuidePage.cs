@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace NativeIpc.Guides;
 
 /// <summary>A fenced block: the language, the attributes after it, and the text.</summary>
-/// <remarks>docs/guides/README.md tells writers what the attributes mean.</remarks>
+/// <remarks>CONTRIBUTING.md tells writers what the attributes mean.</remarks>
 internal sealed record GuideBlock(string Language, IReadOnlyDictionary<string, string> Attributes,
     string Text, int Line)
 {
@@ -26,30 +28,35 @@ internal sealed record GuideSection(string Title, IReadOnlyList<GuideBlock> Bloc
     }
 
     internal bool IsRun => Blocks.Any(block => block.Has("run") || block.Has("terminal"));
+
+    /// <summary>What is compiled and has nothing to run, as one file; empty where there is no such block.</summary>
+    internal string Compiled => string.Concat(Blocks.Where(block => block.Has("compile")).Select(block => block.Text));
 }
 
-/// <summary>A page whose programs are run: the README, one of a folder in docs, and some others. Its name is its path
-/// from docs: "guides/qt.md".</summary>
-internal static class GuidePage
+/// <summary>A page of the site. Its name is its path from docs: "guides/qt.md".</summary>
+internal static partial class GuidePage
 {
-    /// <summary>Languages whose blocks must be programs that are run, so that none can rot.</summary>
-    private static readonly HashSet<string> s_programs = ["csharp", "c", "cpp", "python", "perl", "php", "console"];
+    internal const string Up = "../";
+
+    /// <summary>A walk of its own types what it says (eng/walks.py).</summary>
+    internal const string Walked = "start.md";
 
     internal static IEnumerable<string> Folders { get; } = ["errors", "guides"];
 
-    private const string Up = "../";
-
-    /// <summary>Pages beside those folders.</summary>
-    private static readonly string[] s_others = [Up + "README.md", "channels.md", "events.md",
-        Up + "src/NativeIpc.Channels/README.md", Up + "src/NativeIpc.NamedObjects/README.md"];
-
-    internal static IEnumerable<string> All => Folders.SelectMany(Of).Concat(s_others);
+    /// <summary>The pages that eng/site/stage.py puts on the site; those of packages are packed, too.</summary>
+    internal static IReadOnlyList<string> All { get; } =
+    [
+        .. QuotedWord().Matches(AloneLine().Match(File.ReadAllText(Path.Combine(Place.Repository, "eng/site/stage.py")))
+            .Value).Select(name => Up + name.Groups[1].Value),
+        .. Directory.EnumerateFiles(Place.Documents, "*.md", SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(Place.Documents, path)).Order(StringComparer.Ordinal),
+        .. Directory.EnumerateDirectories(Path.Combine(Place.Repository, "src"))
+            .Where(path => File.Exists(Path.Combine(path, "README.md")))
+            .Select(path => $"{Up}src/{Path.GetFileName(path)}/README.md").Order(StringComparer.Ordinal),
+    ];
 
     internal static IEnumerable<string> Of(string folder)
-        => Directory.EnumerateFiles(Path.Combine(Place.Documents, folder), "*.md")
-            .Select(path => $"{folder}/{Path.GetFileName(path)}")
-            .Where(name => name != "guides/README.md") // it shows how pages are written
-            .Order(StringComparer.Ordinal);
+        => All.Where(page => page.StartsWith(folder + "/", StringComparison.Ordinal));
 
     internal static IReadOnlyList<GuideSection> Read(string page)
     {
@@ -64,15 +71,15 @@ internal static class GuidePage
                 sections.Add(new GuideSection(title, blocks));
                 (title, blocks) = (lines[i][3..].Trim(), []);
             }
-            else if (lines[i].StartsWith("```", StringComparison.Ordinal))
+            else if (lines[i].TrimStart().StartsWith("```", StringComparison.Ordinal))
             {
                 int start = i;
-                while (++i < lines.Length && lines[i] != "```")
+                while (++i < lines.Length && lines[i].Trim() != "```")
                 {
                 }
 
                 if (i == lines.Length) throw new FormatException($"{page}:{start + 1}: the block has no end.");
-                blocks.Add(Block(lines[start][3..], lines[(start + 1)..i], start + 1, page));
+                blocks.Add(Block(lines[start].TrimStart()[3..], lines[(start + 1)..i], start + 1));
             }
         }
 
@@ -80,19 +87,18 @@ internal static class GuidePage
         return sections;
     }
 
-    private static GuideBlock Block(string info, string[] text, int line, string page)
+    private static GuideBlock Block(string info, string[] text, int line)
     {
         string[] words = info.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var attributes = words.Skip(1).Select(word => word.Split('=', 2)).ToDictionary(pair => pair[0],
             pair => pair.ElementAtOrDefault(1) ?? "");
-        var block = new GuideBlock(words.FirstOrDefault() ?? "", attributes,
-            string.Concat(text.Select(one => one + "\n")), line);
-        bool isRun = block.Has("file") || block.Has("build") || block.Has("run") || block.Has("terminal")
-            || block.Has("shown") || block.Has("feed");
-        return s_programs.Contains(block.Language) && !isRun
-            ? throw new FormatException(
-                $"{page}:{line}: nothing says what a test does with this block (file=, build, run, terminal=, "
-                    + "feed or shown).")
-            : block;
+        return new GuideBlock(words.FirstOrDefault() ?? "", attributes, string.Concat(text.Select(one => one + "\n")),
+            line);
     }
+
+    [GeneratedRegex(@"^ALONE = \[.*\]$", RegexOptions.Multiline)]
+    private static partial Regex AloneLine();
+
+    [GeneratedRegex("\"([^\"]+)\"")]
+    private static partial Regex QuotedWord();
 }

@@ -3,8 +3,8 @@ using Xunit;
 
 namespace NativeIpc.Guides;
 
-/// <summary>The pages of docs/guides and docs/errors keep what they promise: each of their programs is built and run,
-/// and prints what the page shows.</summary>
+/// <summary>The pages of the site keep what they promise: each of their programs is built and run, and prints what the
+/// page shows.</summary>
 public partial class GuideTests(ITestOutputHelper log)
 {
     public static TheoryData<string, string, string> Sections
@@ -12,7 +12,10 @@ public partial class GuideTests(ITestOutputHelper log)
         get
         {
             var sections = new TheoryData<string, string, string>();
-            foreach (string page in GuidePage.All)
+            // For writers, who try one page again and again.
+            string only = Environment.GetEnvironmentVariable("NATIVEIPC_GUIDE_PAGE") ?? "";
+            foreach (string page in GuidePage.All.Where(page => page != GuidePage.Walked
+                && page.Contains(only, StringComparison.Ordinal)))
             {
                 foreach (GuideSection section in GuidePage.Read(page).Where(section => section.IsRun))
                 {

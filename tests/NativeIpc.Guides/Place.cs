@@ -24,14 +24,17 @@ internal static class Place
     internal static string Tool { get; } = Of("Tool");
 
     /// <summary>The source generator of NativeIpc.Channels, for the compiler of the pages.</summary>
-    internal static string LayoutGenerator { get; } = Built("NativeIpc.Channels.Generators", "netstandard2.0");
+    internal static string LayoutGenerator { get; } = Assembled("NativeIpc.Channels.Generators", "netstandard2.0");
 
     /// <summary>What a build runs that uses NativeIpc.Channels.</summary>
-    internal static string LayoutWriter { get; } = Built("NativeIpc.Channels.Writer", "net10.0");
+    internal static string LayoutWriter { get; } = Assembled("NativeIpc.Channels.Writer", "net10.0");
 
     internal static string WineRun { get; } = Path.Combine(Repository, "eng", "wine-run.sh");
 
-    private static string Built(string project, string framework)
+    /// <summary>Where a build puts a program, below its folder bin.</summary>
+    internal static string Built { get; } = Of("Configuration") + "/net10.0";
+
+    private static string Assembled(string project, string framework)
         => Path.Combine(Of("Sources"), project, "bin", Of("Configuration"), framework, project + ".dll");
 
     private static string Of(string name) => Assembly.GetExecutingAssembly()

@@ -7,7 +7,8 @@ namespace NativeIpc.Guides;
 /// <summary>
 /// One section of a page, done as a reader does it: its files written into a new folder, the peer built as the page
 /// says, and its commands run in their terminals. Two things are other than on the page: <c>dotnet</c> runs what was
-/// compiled before, and <c>org.example</c> is a name of this run.
+/// compiled before, and <c>org.example</c> is a name of this run. What no reader sees may use <c>CLONE</c>, the
+/// repository.
 /// </summary>
 [SupportedOSPlatform("linux")]
 internal sealed class SectionRun : IDisposable
@@ -42,6 +43,7 @@ internal sealed class SectionRun : IDisposable
             ["DOTNET_EnableDiagnostics"] = "0", // it keeps files in TMPDIR
             ["DOTNET_ROOT"] = Path.GetDirectoryName(Place.Dotnet),
             ["LC_ALL"] = "C.UTF-8",
+            ["CLONE"] = Place.Repository,
         };
     }
 
@@ -54,9 +56,13 @@ internal sealed class SectionRun : IDisposable
     {
         RequireTools();
         foreach (GuideBlock block in Blocks.Where(block => block.Has("file")))
-            File.WriteAllText(PathOf(block["file"]!), block.Text);
-        foreach (GuideBlock block in Blocks.Where(block => block.Language == "csharp" && block.Has("file")))
-            CompileDotnetSide(block["file"]!);
+            File.AppendAllText(PathOf(block["file"]!), block.Text); // a file may come in parts
+        foreach (string file in Blocks.Where(block => block.Language == "csharp").Select(block => block["file"])
+            .OfType<string>().Distinct())
+        {
+            CompileDotnetSide(file);
+        }
+
         foreach (GuideBlock block in Blocks.Where(block => block.Has("build"))) Build(block);
         WriteShims();
 
@@ -157,7 +163,11 @@ internal sealed class SectionRun : IDisposable
     {
         string run = IsForWindows ? $"exec {Place.WineRun} {PathOf("windows")}/\"${{file%.cs}}.exe\" \"$@\""
             : $"exec {Place.Dotnet} exec \"{_folder}/${{file%.cs}}.dll\" \"$@\"";
-        WriteScript(PathOf("bin/dotnet"), $"[ \"$1\" = run ] || exit 2\nfile=$2\nshift 2\n{run}");
+        // A sample is what the build has made of it.
+        string sample = $"project={Place.Repository}$3\nname=$(basename \"$3\")\nshift 3\n"
+            + $"exec \"$project/bin/{Place.Built}/$name\" \"$@\"";
+        WriteScript(PathOf("bin/dotnet"), "[ \"$1\" = run ] || exit 2\n"
+            + $"if [ \"$2\" = --project ]; then\n{sample}\nfi\nfile=$2\nshift 2\n{run}");
         if (!IsForWindows) WriteScript(PathOf("bin/nipc"), $"exec {Place.Dotnet} exec \"{Place.Tool}\" \"$@\"");
         if (!IsForWindows) return;
         foreach (string program in Directory.EnumerateFiles(_folder, "*.exe"))
