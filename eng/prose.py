@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Looks over the words of the pages for readers: long sentences, pages that are hard to read, questions without a short
-answer, long tables, phrases that say nothing, and words that the glossary (docs/glossary.md) has another word for, on
-the pages and in comments of the public surface.
+"""Looks over the words of the pages for readers: long sentences, pages that are hard to read, pages by question without
+a short answer or with many tables, long tables, phrases that say nothing, and words that the glossary
+(docs/glossary.md) has another word for, on the pages and in comments of the public surface.
 
 prose.py              prints what it finds, and fails then
 prose.py --scores     the score of each page
@@ -22,8 +22,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # that list facts for those who build the library are beside this: they are read with the code, or written by tests.
 LONGEST = 36
 EASE = 60
-# Sentences in which a page answers the question that is its title, and rows of a table.
-ANSWER, ROWS = 2, 40
+# Of a page by question (CONTRIBUTING.md): sentences of its answer, tables, and lines of a table as wide as a desk's
+# screen, on which a line has some 110 characters.
+ANSWER, TABLES, LINES, WIDTH = 2, 1, 60, 110
+# Rows of a table on another page.
+ROWS = 40
 BESIDE = {"docs/design.md", "docs/interop.md", "docs/layouts.md", "docs/nipc-in-the-wild.md", "docs/nipc-json.md"}
 
 WRITE_GOOD = "1.0.8"
@@ -68,14 +71,35 @@ def prose(text):
 
 
 def tables(text):
-    """The number of rows of each table."""
-    rows = 0
+    """The rows of each table."""
+    rows, fenced = [], False
     for line in text.split("\n") + [""]:
-        if line.startswith("|"):
-            rows += 1
+        fenced ^= line.lstrip().startswith("```")
+        if line.startswith("|") and not fenced:
+            rows.append(line)
         elif rows:
-            yield rows - 2
-            rows = 0
+            yield rows[:1] + rows[2:]
+            rows = []
+
+
+def is_by_question(name, text):
+    title = text.split("\n", 1)[0]
+    return (title.endswith("?") or title.startswith("# Coming from ")
+            or name.startswith(("docs/guides/", "docs/errors/")))
+
+
+def faults_by_question(text, answer):
+    """What a page by question has that it must not have."""
+    count = len(re.findall(r"[.!?](?=\s|$)", plain(answer)))
+    if count > ANSWER:
+        yield f"its answer has {count} sentences, {ANSWER} are wanted"
+    found = list(tables(text))
+    if len(found) > TABLES:
+        yield f"{len(found)} tables, {TABLES} is wanted"
+    for rows in found:
+        lines = sum(-(-len(plain(row)) // WIDTH) for row in rows)
+        if lines > LINES:
+            yield f"a table of about {lines} lines, {LINES} are two screens"
 
 
 def plain(text):
@@ -165,10 +189,10 @@ def main():
         name = str(path.relative_to(ROOT))
         text, whole = path.read_text(encoding="utf-8"), []
         parts = list(prose(text))
-        if text.split("\n", 1)[0].endswith("?") and len(re.findall(r"[.!?](?=\s|$)", plain(parts[0][1]))) > ANSWER:
-            found.append(f"{name}: the answer to its question has more than {ANSWER} sentences")
-        found.extend(f"{name}: a table of {rows} rows, {ROWS} are two screens" for rows in tables(text)
-                     if rows > ROWS and name not in BESIDE)
+        if is_by_question(name, text):
+            found.extend(f"{name}: {fault}" for fault in faults_by_question(text, parts[0][1]))
+        found.extend(f"{name}: a table of {len(rows)} rows, {ROWS} are wanted" for rows in tables(text)
+                     if len(rows) > ROWS + 1 and name not in BESIDE)
         for line, words in parts:
             words = plain(words)
             whole.append(words)

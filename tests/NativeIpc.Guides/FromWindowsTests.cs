@@ -7,11 +7,12 @@ using Xunit;
 
 namespace NativeIpc.Guides;
 
-/// <summary>The page for programs that come from Windows has a row for each constructor and method, and the snippets of
-/// each row compile and run.</summary>
+/// <summary>The reference for programs that come from Windows has a row for each constructor and method. The snippets
+/// of each row compile and run, with the aliases of the guide.</summary>
 public partial class FromWindowsTests(ITestOutputHelper log)
 {
-    private const string Page = "guides/from-windows.md";
+    private const string Page = "windows-members.md";
+    private const string Guide = "guides/from-windows.md";
 
     private static readonly Type[] s_types =
         [typeof(WaitHandle), typeof(Semaphore), typeof(Mutex), typeof(EventWaitHandle), typeof(MemoryMappedFile)];
@@ -71,7 +72,7 @@ public partial class FromWindowsTests(ITestOutputHelper log)
     /// <summary>The aliases of the page, and what its snippets stand in.</summary>
     private static string Start()
     {
-        string aliases = GuidePage.Read(Page)[0].Blocks.Single(block => block.Language == "csharp").Text;
+        string aliases = GuidePage.Read(Guide)[0].Blocks.Single(block => block.Language == "csharp").Text;
         return $$"""
             #:package NativeIpc.NamedObjects@*
             {{aliases}}
@@ -110,7 +111,7 @@ public partial class FromWindowsTests(ITestOutputHelper log)
         string with = "", without = "";
         foreach (string line in File.ReadLines(Path.Combine(Place.Documents, Page)))
         {
-            if (line.StartsWith("### ", StringComparison.Ordinal)) with = without = "";
+            if (line.StartsWith("## ", StringComparison.Ordinal)) with = without = "";
             string[] cells = line.Split('|');
             if (cells.Length != 5) continue;
             string member = Code().Match(cells[1]).Groups[1].Value;
