@@ -1,7 +1,7 @@
-/* C with the library's promises (variants @whole): the same system calls in the same order, and nothing else around them.
-   What is named has its size, mode and record at once; a name goes only if it still leads to what was made; a key file
-   is in a folder that only its owner may change, is locked while an object comes or goes, and stays while an object has
-   its key. */
+/* C with the library's promises (variants @whole): the same system calls in the same order, and nothing else around
+   them. What is named has its size, mode and record at once; a name goes only if it still leads to what was made; a
+   key file is in a folder that only its owner may change, is locked while an object comes or goes, and stays while an
+   object has its key. */
 #include <sys/xattr.h>
 
 /* Who is to remove an object, as the library records it: forty bytes. */
