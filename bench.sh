@@ -11,6 +11,8 @@
 #                        beside Redis and PostgreSQL, where they are installed; net11 and musl are ours on those: .NET
 #                        11 comes from NuGet, musl needs Debian's packages musl-tools and libssl3; iceoryx needs iceoryx
 #                        and libiceoryx-posh-dev); c is the base of the ratios
+#     --worst-of N       the table shows of each target the worst of this run and of the last N - 1 whole ones on this
+#                        machine (artifacts/bench/kept): for runs that are hours apart
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
 #                        fails if anything has; writes nothing
 #     --quick            one round of c, jit and rivals, as short as it can be: shows that everything runs, says
@@ -25,7 +27,7 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-rounds=5 minutes=15 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx compare='' quick='' whole=yes
+rounds=5 minutes=15 worst_of=1 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx compare='' quick='' whole=yes
 usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
 prefixes=()
 arguments=("$@")
@@ -34,6 +36,7 @@ while [ $# != 0 ]; do
         -r | --rounds) rounds=${2:?"$1 needs a number"}; shift ;;
         -m | --minutes) minutes=${2:?"$1 needs a number"}; shift ;;
         -p | --peers) peers=${2:?"$1 needs a list"} whole=; shift ;;
+        --worst-of) worst_of=${2:?"$1 needs a number"}; shift ;;
         --compare) compare=yes ;;
         --quick) quick=yes peers=c,jit,rivals rounds=1 whole= ;;
         --list) list=yes ;;
@@ -44,8 +47,8 @@ while [ $# != 0 ]; do
     esac
     shift
 done
-for number in "$rounds" "$minutes"; do
-    case $number in '' | *[!0-9]* | 0) say "'$number' is no number of rounds or minutes." >&2; exit 2 ;; esac
+for number in "$rounds" "$minutes" "$worst_of"; do
+    case $number in '' | *[!0-9]* | 0) say "'$number' is no number of rounds, minutes or runs." >&2; exit 2 ;; esac
 done
 for name in ${peers//,/ }; do
     case $name in
@@ -287,7 +290,13 @@ processor=$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)
 about="$(date +%F), $(uname -sr), $library, .NET $runtime, $(nproc) cores ($processor), rounds: $rounds."
 for reason in ${missing[@]+"${missing[@]}"}; do about="$about Without $reason."; done
 [ -z "$quick" ] || about="$about Quick: the numbers mean nothing."
-"$report" report "$runs" "$root/bench" "$out" "$about" || exit 2
+earlier=()
+if [ "$worst_of" != 1 ]; then
+    mapfile -t earlier < <(find "$out/kept" -name '*.tsv' 2>/dev/null | sort | tail -n $((worst_of - 1)))
+    [ ${#earlier[@]} = 0 ] || about="$about The worst of this run and those of $(basename -s .tsv -a "${earlier[@]}" |
+        paste -sd ' ')."
+fi
+"$report" report "$runs" "$root/bench" "$out" "$about" ${earlier[@]+"${earlier[@]}"} || exit 2
 if [ "$failures" != 0 ]; then
     say "$failures times a yardstick of C or of ours failed; see above. Nothing was written." >&2
     exit 1
@@ -298,6 +307,7 @@ if [ -n "$compare" ]; then
 fi
 if [ -n "$whole" ]; then
     cp "$out/RESULTS.md" "$out/results.tsv" "$root/bench/"
+    mkdir -p "$out/kept" && cp "$runs" "$out/kept/$(date +%FT%H%M).tsv"
     awk -v table="$out/targets.md" '
         /<!-- table: begin/ { print; while ((getline line < table) > 0) print line; inside = 1 }
         /<!-- table: end/ { inside = 0 }

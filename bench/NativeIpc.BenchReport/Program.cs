@@ -1,9 +1,10 @@
 using NativeIpc.BenchReport;
 
-// What bench.sh calls: report RUNS BENCH_FOLDER OUT_FOLDER ABOUT, compare LAST NOW, missing RUNS PEER LIST.
+// What bench.sh calls: report RUNS BENCH_FOLDER OUT_FOLDER ABOUT [EARLIER_RUNS...], compare LAST NOW, missing RUNS PEER
+// LIST.
 switch (args)
 {
-    case ["report", var runsPath, var bench, var to, var about]:
+    case ["report", var runsPath, var bench, var to, var about, .. var earlier]:
         Runs runs = Runs.Read(runsPath);
         Target[] targets = [.. Target.Read(Path.Combine(bench, "targets.tsv"))];
         Dictionary<string, string> explanations = File.ReadLines(Path.Combine(bench, "explanations.tsv"))
@@ -13,7 +14,7 @@ switch (args)
         foreach (string orphan in explanations.Keys.Except(
             [.. targets.Select(Tables.Key), .. runs.Workloads.Select(Tables.PlatformKey)]))
             Console.Error.WriteLine($"explanations.tsv: no target is '{orphan}'.");
-        string reached = Tables.Targets(runs, targets, explanations);
+        string reached = Tables.Targets([runs, .. earlier.Select(Runs.Read)], targets, explanations);
         File.WriteAllText(Path.Combine(to, "targets.md"), reached);
         File.WriteAllText(Path.Combine(to, "RESULTS.md"), $"""
             # Results
@@ -22,7 +23,8 @@ switch (args)
 
             ## Targets
             A ratio is the median of those of the rounds, to the peer's value of the same round. *Within noise*: over
-            the target by less than the rounds are apart.
+            the target by less than the rounds are apart. *±*: how far the middle half of the rounds is apart, where it
+            is over 10 %.
 
             {reached}
             ## All workloads
@@ -66,7 +68,7 @@ switch (args)
         return missing.Length == 0 ? 0 : 1;
 
     default:
-        Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER ABOUT | compare "
-            + "LAST NOW | missing RUNS PEER LIST");
+        Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER ABOUT "
+            + "[EARLIER_RUNS...] | compare LAST NOW | missing RUNS PEER LIST");
         return 2;
 }

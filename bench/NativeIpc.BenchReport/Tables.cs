@@ -21,24 +21,35 @@ internal static class Tables
     // A technique that pays on one platform and costs this many times as much on another is told.
     private const double MuchWorse = 1.5;
 
-    /// <summary>Each target with what was reached.</summary>
-    public static string Targets(Runs runs, IReadOnlyList<Target> targets,
+    // From here on a row says how far its rounds are apart.
+    private const double Apart = 0.10;
+
+    /// <summary>Each target with what was reached: in the worst of several runs of the whole table.</summary>
+    public static string Targets(IReadOnlyList<Runs> runs, IReadOnlyList<Target> targets,
         IReadOnlyDictionary<string, string> explanations)
     {
         StringBuilder text = new("| What | | Target | JIT | AOT | | Explanation |\n|---|---|---|---|---|---|---|\n");
         string row = "";
         foreach (Target target in targets)
         {
-            Measured? jit = target.Of(runs, "jit"), aot = target.Of(runs, "aot");
+            Measured? jit = Worst(target, "jit"), aot = Worst(target, "aot");
             string verdict = Name((Verdict)Math.Max((int)target.Judge(jit), (int)target.Judge(aot)));
             text.Append(CultureInfo.InvariantCulture,
-                $"| {(target.Row == row ? "" : target.Row)} | {target.Label} | {target.Goal} | {target.Shown(jit)} "
-                    + $"| {target.Shown(aot)} | {verdict} | {explanations.GetValueOrDefault(Key(target), "")} |\n");
+                $"| {(target.Row == row ? "" : target.Row)} | {target.Label} | {target.Goal} | {Shown(target, jit)} "
+                    + $"| {Shown(target, aot)} | {verdict} | {explanations.GetValueOrDefault(Key(target), "")} |\n");
             row = target.Row;
         }
 
         return text.ToString();
+
+        Measured? Worst(Target target, string ours)
+            => runs.Select(run => target.Of(run, ours)).Where(measured => measured is not null)
+                .MaxBy(measured => measured!.Median);
     }
+
+    private static string Shown(Target target, Measured? measured)
+        => target.Shown(measured) + (target.Divisor is not null && measured is { Count: > 1, Spread: > Apart }
+            ? string.Create(CultureInfo.InvariantCulture, $" ±{measured.Spread * 100:0} %") : "");
 
     /// <summary>Each workload: C's median, and the ratio of the others to it.</summary>
     public static string Ratios(Runs runs)
