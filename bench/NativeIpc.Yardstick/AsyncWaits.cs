@@ -30,9 +30,9 @@ internal static class AsyncWaits
         using SharedMemory stamps = SharedMemory.CreateNew(key, Bytes);
         Process releaser = Harness.StartChild("release", name);
 
-        int before = OwnThreads();
+        int before = Harness.Threads().Own;
         Round warm = new(all, stamps);
-        Harness.Print(name + ".threads", OwnThreads() - before);
+        Harness.Print(name + ".threads", Harness.Threads().Own - before);
         warm.Let(releaser, "burst");
         new Round(atOnce, stamps).Let(releaser, "burst");
 
@@ -66,10 +66,6 @@ internal static class AsyncWaits
     }
 
     // Those of the library have its name; the runtime starts some of its own whenever it likes.
-    private static int OwnThreads()
-        => Directory.GetDirectories("/proc/self/task")
-            .Count(task => File.ReadAllText(task + "/comm").StartsWith("NativeIpc", StringComparison.Ordinal));
-
     private static void Print(string name, List<double> latencies)
     {
         Harness.Print(name, Harness.Percentile(latencies, 0.5));

@@ -108,14 +108,32 @@ internal static class Harness
 
     /// <summary>Starts this program again as a child in a role and waits until it says that it is ready.</summary>
     public static Process StartChild(string role, params IEnumerable<string> arguments)
+        => Start(Environment.ProcessPath!, ["--child", role, .. arguments]);
+
+    /// <summary>The same for another program.</summary>
+    public static Process Start(string program, IEnumerable<string> arguments)
     {
-        Process child = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["--child", role, .. arguments])
+        Process child = Process.Start(new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         })!;
         return child.StandardOutput.ReadLine() == "ready"
-            ? child : throw new InvalidOperationException($"The child '{role}' did not start.");
+            ? child : throw new InvalidOperationException($"The child '{string.Join(' ', arguments)}' did not start.");
+    }
+
+    /// <summary>The program of C that is on the other side of a workload (<c>@c</c>): empty for this one, null when
+    /// that was not built.</summary>
+    public static string? PeerOf(string workload) => workload.EndsWith("@c", StringComparison.Ordinal)
+        ? Environment.GetEnvironmentVariable("NATIVEIPC_YARD_C") : "";
+
+    /// <summary>How many threads this process has: those of this library, by their names, and all others.</summary>
+    public static (int Own, int Others) Threads()
+    {
+        string[] tasks = Directory.GetDirectories("/proc/self/task");
+        int own = tasks.Count(task => File.ReadAllText(task + "/comm").StartsWith("NativeIpc ",
+            StringComparison.Ordinal));
+        return (own, tasks.Length - own);
     }
 
     /// <summary>In the child: all is set up.</summary>

@@ -9,8 +9,7 @@ internal static class Rings
 {
     public static void Run(string name)
     {
-        string? peer = name.EndsWith("@c", StringComparison.Ordinal)
-            ? Environment.GetEnvironmentVariable("NATIVEIPC_YARD_C") : "";
+        string? peer = Harness.PeerOf(name);
         if (peer is null) return; // C was not asked for
         NativeIpcKey there = Key("there"), back = Key("back");
         SharedMemory.Remove(there);
@@ -32,12 +31,12 @@ internal static class Rings
     }
 
     /// <summary>A reader that waits for nothing: its wake-ups and its processor time in a second; the mappings of its
-    /// ring, and the threads that came with it and with the wait.</summary>
+    /// ring, and the threads that came with it and with the wait, this library's and the runtime's.</summary>
     public static void Idle(string name)
     {
         NativeIpcKey key = Key("idle");
         SharedMemory.Remove(key);
-        int threads = Process.GetCurrentProcess().Threads.Count;
+        (int own, int others) = Harness.Threads();
         using SharedRing made = SharedRing.CreateNew(key, 1 << 20); // its mapping has no name
         using SharedRing ring = SharedRing.OpenExisting(key);
         using SharedRingWriter writer = ring.OpenWriter();
@@ -53,12 +52,13 @@ internal static class Rings
         int milliseconds = Harness.Quick ? 500 : 10_000;
         Harness.Pass(milliseconds / 10); // it tries for a moment before it sleeps
         Harness.WaitUntilAsleep(waiter);
-        int added = Process.GetCurrentProcess().Threads.Count - threads - 1; // the waiting thread is the workload's
+        (int ownNow, int othersNow) = Harness.Threads();
         (long wakeups, long time) = (Switches(waiter), Native.ThreadTime(waiter));
         Harness.Pass(milliseconds);
         Harness.Print(name + ".idle_wakeups_s", (Switches(waiter) - wakeups) * 1000.0 / milliseconds);
         Harness.Print(name + ".idle_cpu_us_s", (Native.ThreadTime(waiter) - time) / (double)milliseconds);
-        Harness.Print(name + ".threads", Math.Max(0, added));
+        Harness.Print(name + ".threads", ownNow - own);
+        Harness.Print(name + ".runtime.threads", othersNow - others - 1); // one is the workload's: it waits
         string file = "/dev/shm/" + key.NativeKey.TrimStart('/');
         Harness.Print(name + ".maps", File.ReadLines("/proc/self/maps")
             .Count(line => line.EndsWith(file, StringComparison.Ordinal)));
@@ -102,7 +102,7 @@ internal static class Rings
     private static Process Start(string peer, string role, NativeIpcKey there, NativeIpcKey back, string[] how)
     {
         ProcessStartInfo start = peer.Length != 0
-            ? new ProcessStartInfo(peer, ["--" + role, there.NativeKey, back.NativeKey, how[2]])
+            ? new ProcessStartInfo(peer, ["--" + role, there.NativeKey, back.NativeKey, .. how])
             : new ProcessStartInfo(Environment.ProcessPath!,
                 ["--child", "ring-" + role, $"{there}", $"{back}", .. how]);
         start.RedirectStandardOutput = true;

@@ -4,19 +4,21 @@ using NativeIpc.Channels;
 namespace NativeIpc.Yardstick;
 
 /// <summary>The time of a message of 64 KiB in a topic, while as many readers as the name says, on the other core, copy
-/// the latest one as often as they come to it.</summary>
+/// the latest one as often as they come to it. With <c>@c</c> the readers are of C.</summary>
 internal static class Topics
 {
     private const int Size = 64 << 10, History = 63;
 
     public static void Run(string name)
     {
-        int readers = int.Parse(name[(name.LastIndexOf('.') + 1)..]);
+        string? peer = Harness.PeerOf(name);
+        if (peer is null) return; // C was not asked for
+        int readers = int.Parse(name.Split('@')[0][(name.LastIndexOf('.') + 1)..]);
         NativeIpcKey key = SharedMemory.PlatformSafeKey("yard_r_topic", NativeIpcKeyType.PosixRealtime);
         SharedMemory.Remove(key);
         using SharedTopic topic = SharedTopic.CreateNew(key, Size, History);
         using SharedTopicWriter writer = topic.OpenWriter();
-        List<Process> children = [.. Enumerable.Range(0, readers).Select(_ => Harness.StartChild("follow", $"{key}"))];
+        List<Process> children = [.. Enumerable.Range(0, readers).Select(_ => Start(peer, key))];
         byte[] message = new byte[Size];
         Native.Pin(0);
         Harness.Print(name, Harness.Measure(n =>
@@ -26,6 +28,10 @@ internal static class Topics
         Native.Unpin();
         children.ForEach(Harness.End);
     }
+
+    private static Process Start(string peer, NativeIpcKey key)
+        => peer.Length == 0 ? Harness.StartChild("follow", $"{key}")
+            : Harness.Start(peer, ["--follow", key.NativeKey]);
 
     public static void Follow(string[] arguments)
     {

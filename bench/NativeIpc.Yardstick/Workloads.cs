@@ -39,8 +39,10 @@ internal static class Workloads
         (Takeover.Run, ["takeover.posix", "takeover.sysv"]),
         (Rings.Run, [
             "ring.64", "ring.64@c", "ring.64x32", "ring.64x32@c", "ring.trip.x", "ring.trip.x@c", "ring.trip.1",
-            "ring.trip.asleep", "ring.4k", "ring.1m", "ring.1m.used"]),
-        (Topics.Run, ["topic.64k.0", "topic.64k.1", "topic.64k.8"]),
+            "ring.trip.1@c", "ring.trip.asleep", "ring.trip.asleep@c", "ring.4k", "ring.4k@c", "ring.1m", "ring.1m@c",
+            "ring.1m.used", "ring.1m.used@c"]),
+        (Topics.Run, [
+            "topic.64k.0", "topic.64k.1", "topic.64k.1@c", "topic.64k.8", "topic.64k.8@c"]),
         (Rings.Idle, ["ring.idle"]),
         (Rings.Allocations, ["alloc.ring"]),
         (Allocations.Run, ["alloc.posix", "alloc.sysv"]),

@@ -138,17 +138,14 @@ Y_INLINE const void *best_try(struct y_link *l)
 
 Y_INLINE void p_append(enum y_way way, struct y_link *l, const void *bytes, long size)
 {
-    void *place;
     if (way == BEST) {
         best_append(l, bytes);
         return;
     }
-    while (!(place = nativeipc_ring_reserve(&l->writer, (size_t)size))) {
+    while (nativeipc_ring_append_message(&l->writer, bytes, (size_t)size)) {
         nativeipc_ring_flush(&l->writer);
         y_pause();
     }
-    nativeipc_ring_fill(place, bytes, (size_t)size);
-    nativeipc_ring_append(&l->writer, (size_t)size);
 }
 Y_INLINE void p_flush(enum y_way way, struct y_link *l)
 {
@@ -282,7 +279,10 @@ static void follow(const char *name, volatile long *ready)
     if (nativeipc_topic_open(&channel, name, 0))
         y_die("nativeipc_topic_open");
     nativeipc_topic_open_reader(&channel, &reader);
-    __atomic_fetch_add(ready, 1, __ATOMIC_SEQ_CST);
+    if (ready)
+        __atomic_fetch_add(ready, 1, __ATOMIC_SEQ_CST);
+    else
+        puts("ready"), fflush(stdout);
     for (;;)
         if (nativeipc_topic_wait(&reader, -1) || (nativeipc_topic_try_read_latest(&reader, own, TOPIC_SIZE, &length)
             && errno != EAGAIN))
@@ -320,19 +320,26 @@ static void run_topic(const char *name)
     munmap((void *)ready, 4096);
 }
 
-/* ---- the other side of a ring of ours: yard_c --drain|--answer THERE BACK BATCH ---- */
+/* ---- the other side of a ring of ours: yard_c --drain|--answer THERE BACK CORE SIZE BATCH WHOLE; of a topic:
+   yard_c --follow NAME ---- */
 static int serve(char **words)
 {
     struct y_move m;
     long ack = 0;
-    int batch = atoi(words[3]);
+    int batch;
+    if (!strcmp(words[0], "--follow")) {
+        y_pin(1);
+        follow(words[1], NULL);
+    }
+    batch = atoi(words[5]);
     memset(&m, 0, sizeof m);
     m.acks = m.ready = &ack;
-    m.size = Y_SMALL;
-    m.bytes = m.last = (char *)calloc(1, Y_SMALL);
+    m.size = atol(words[4]);
+    m.whole = atoi(words[6]);
+    m.bytes = m.last = (char *)calloc(1, (size_t)m.size);
     snprintf(m.there.name, sizeof m.there.name, "%s", words[1]);
     snprintf(m.back.name, sizeof m.back.name, "%s", words[2]);
-    y_pin(1);
+    y_pin(atoi(words[3]));
     p_link_open(RING, &m.there, 1);
     p_link_open(RING, &m.back, 0);
     puts("ready");
@@ -340,12 +347,12 @@ static int serve(char **words)
     if (!strcmp(words[0], "--answer"))
         w_answer_RING(&m);
     for (;;) { /* the last of a round is answered */
-        const char *message = (const char *)p_receive(RING, &m.there, Y_SMALL);
+        const char *message = (const char *)p_receive(RING, &m.there, m.size);
         int last = message[0];
-        y_sink += y_use(message, Y_SMALL, 0);
-        for (int i = 1; i < batch && !last && (message = (const char *)p_poll(RING, &m.there, Y_SMALL)); i++) {
+        y_sink += y_use(message, m.size, m.whole);
+        for (int i = 1; i < batch && !last && (message = (const char *)p_poll(RING, &m.there, m.size)); i++) {
             last = message[0];
-            y_sink += y_use(message, Y_SMALL, 0);
+            y_sink += y_use(message, m.size, m.whole);
         }
         p_received(RING, &m.there);
         if (last)

@@ -402,7 +402,7 @@ static void y_run(const char *name)
 int main(int argc, char **argv)
 {
 #ifdef Y_SERVE
-    if (argc == 5 && (!strcmp(argv[1], "--drain") || !strcmp(argv[1], "--answer")))
+    if (argc > 2 && (!strcmp(argv[1], "--drain") || !strcmp(argv[1], "--answer") || !strcmp(argv[1], "--follow")))
         return Y_SERVE(argv + 1);
 #endif
     for (size_t i = 0; i < sizeof y_names / sizeof *y_names; i++)

@@ -29,6 +29,28 @@ public class RingTests : ChannelTests
         Assert.Throws<ArgumentOutOfRangeException>(() => writer.TryWrite(new byte[writer.LongestMessage + 1]));
     }
 
+    // In a process of its own: here another test may have needed the thread that watches.
+    [Fact]
+    public void A_reader_that_sleeps_has_no_thread_of_this_library()
+    {
+        const int ReaderBellAt = 384;
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 16384);
+        using SharedMemory raw = SharedMemory.OpenExisting(key);
+        Process peer = Peer("receive", $"{key}");
+        Assert.Equal("ready", Line(peer));
+        string tasks = $"/proc/{peer.Id}/task";
+        while (Volatile.Read(ref raw.GetReference<uint>(ReaderBellAt)) == 0
+            || !Threads.IsAsleep(peer.Id, peer.Id)) Thread.Yield();
+
+        Assert.DoesNotContain(Directory.GetDirectories(tasks),
+            task => File.ReadAllText(task + "/comm").StartsWith("NativeIpc ", StringComparison.Ordinal));
+
+        using SharedRingWriter writer = ring.OpenWriter();
+        writer.Complete();
+        Assert.Equal("received 0", Line(peer));
+    }
+
     [Theory]
     [InlineData(1, SharedRingForm.OneToOne)]
     [InlineData(2, SharedRingForm.OneToOne)]

@@ -9,9 +9,12 @@ internal static partial class Threads
     public static int Current => gettid();
 
     /// <summary>Whether a thread of this process sleeps in the kernel, whatever for.</summary>
-    public static bool IsAsleep(int thread)
+    public static bool IsAsleep(int thread) => IsAsleep(Environment.ProcessId, thread);
+
+    /// <summary>The same of another process.</summary>
+    public static bool IsAsleep(int process, int thread)
     {
-        string status = File.ReadAllText($"/proc/self/task/{thread}/stat");
+        string status = File.ReadAllText($"/proc/{process}/task/{thread}/stat");
         return status[status.LastIndexOf(')') + 2] == 'S';
     }
 

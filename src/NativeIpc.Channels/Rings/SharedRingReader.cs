@@ -26,6 +26,9 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     // Why the fast path is not gone
     private const int Closed = 1, Copies = 2, Fences = 4, Stops = 8, Turns = 16;
 
+    // Pauses in which messages gather: about a microsecond
+    private const int MostGathers = 31;
+
     private readonly ChannelSegment _segment;
     private readonly Role? _role; // of a one-to-one ring
     private readonly Turn? _turn; // of a many-to-many ring
@@ -42,6 +45,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private ulong _tail; // the writer's, as last seen
     private ulong _limit; // up to where the fast path may go: not over the end, nor over the tail; 0: not at all
     private int _slow;
+    private int _gathers; // pauses before a look at the tail by one that may wait
     private byte[] _copy = [];
 
     internal SharedRingReader(ChannelSegment segment, Role role, SharedRingDelivery delivery, bool tookOver)
@@ -170,6 +174,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 
     private void Widen() => _limit = _slow == 0 ? Math.Min(_tail, (_cursor | _mask) + 1) : 0;
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Ring() => Bell.Ring(_segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
 
     private bool HasEnded()
@@ -195,6 +200,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private bool TryFind(out int length)
     {
         length = 0;
+        ulong seen = _tail;
         while (HasMore())
         {
             ulong place = _cursor & _mask;
@@ -213,6 +219,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
             if (kind == ChannelLayout.MessageKind)
             {
                 length = (int)given;
+                if (_tail != seen && _turn is null) Pace(isOne: _cursor + size == _tail);
                 return true;
             }
 
@@ -222,6 +229,19 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         return false;
     }
 
+    /// <summary>After a look at the tail that has brought something.</summary>
+    private void Pace(bool isOne)
+        => _gathers = isOne ? _gathers / 2 : Math.Min((_gathers * 2) + 1, MostGathers);
+
+    /// <summary>Before a look by one that may wait. A reader that is as fast as the writer would look at the tail, and
+    /// at the record behind it, after each message, and take their lines from the writer each time. While looks bring
+    /// several messages, it lets some gather; one that comes alone is had at once.</summary>
+    private void Gather()
+    {
+        if (_gathers > 0 && SpinHabit.s_canSpin) Thread.SpinWait(_gathers);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReadSlow(out ReadOnlySpan<byte> message)
     {
         CheckOpen();
@@ -257,6 +277,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         return _copy.AsSpan(0, found.Length);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReleaseSlow()
     {
         CheckOpen();

@@ -103,8 +103,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         Debug.Assert(next - _head <= _capacity && (tail & _mask) + (next - tail) <= _capacity);
         byte* record = _data + (tail & _mask);
         *(ulong*)record = (uint)message.Length | ((ulong)ChannelLayout.MessageKind << 32);
-        Unsafe.CopyBlockUnaligned(ref record[ChannelLayout.RecordHeader], in MemoryMarshal.GetReference(message),
-            (uint)message.Length);
+        Fill(record + ChannelLayout.RecordHeader, message);
         _tail = _shown = next;
 
         // R1 Race: the reader goes to sleep at this moment. Safe because: it makes a barrier here (Membarrier) between
@@ -267,9 +266,8 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         if (!_isCompleted) _turn?.End();
     }
 
-    /// <summary>Copies a message of a batch. A record begins at a multiple of 8, so that wider stores go over the ends
-    /// of cache lines, which the reader has: with words, batches of 64 bytes between two cores take 0.6 of the time.
-    /// A message alone takes longer so: the reader comes for the line in between.</summary>
+    /// <summary>Copies a message. A record begins at a multiple of 8, so that wider stores go over the ends of cache
+    /// lines, which the reader has.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Fill(byte* place, ReadOnlySpan<byte> message)
     {
@@ -281,12 +279,13 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
             return;
         }
 
-        for (int i = 0; i < message.Length; i += 8)
-            *(ulong*)(place + i) = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref from, i));
+        for (byte* end = place + message.Length; place != end; place += 8, from = ref Unsafe.Add(ref from, 8))
+            *(ulong*)place = Unsafe.ReadUnaligned<ulong>(ref from);
     }
 
     private void Widen() => _limit = _slow == 0 && !IsClosed ? Math.Min(_head + _capacity, (_tail | _mask) + 1) : 0;
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Show()
     {
         _turn?.Check();
@@ -305,8 +304,12 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     // Of many readers all: one alone could be stopped, and the others would sleep on.
     private int Sleepers => _turn is null ? 1 : int.MaxValue;
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, Sleepers, "ring.write.cleared");
 
+    // Not inlined: what the slow paths keep on the stack would be stored for each message, between its bytes and the
+    // next one's, and all stores wait in order for the lines that the reader has.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteSlow(ReadOnlySpan<byte> message)
     {
         if (!TryAppendSlow(message)) return false;
@@ -314,6 +317,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryAppendSlow(ReadOnlySpan<byte> message)
     {
         if (!TryReserve(message.Length, out Span<byte> place)) return false;

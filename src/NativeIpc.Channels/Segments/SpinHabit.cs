@@ -7,6 +7,9 @@ namespace NativeIpc.Channels.Segments;
 internal struct SpinHabit
 {
     private const int MostSkipped = 1024;
+    /// <summary>Whether another one can run meanwhile.</summary>
+    public static readonly bool s_canSpin = Environment.ProcessorCount > 1;
+
     private static readonly long s_longest = Stopwatch.Frequency / 20_000; // 50 µs
 
     private int _skip;
@@ -15,7 +18,7 @@ internal struct SpinHabit
     /// <summary>Begins a spin, unless it did not pay lately.</summary>
     public bool Begins()
     {
-        if (Environment.ProcessorCount == 1) return false;
+        if (!s_canSpin) return false;
         if (_skip == 0) return true;
         _skip--;
         return false;

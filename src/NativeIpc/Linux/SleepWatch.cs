@@ -1,4 +1,5 @@
 using NativeIpc.Interop.Unix;
+using NativeIpc.Waiting.Bounds;
 
 namespace NativeIpc.Linux;
 
@@ -33,7 +34,8 @@ internal static class SleepWatch
     /// </summary>
     public static bool IsServing => Reactor.IsRunning || !OperatingSystem.IsLinux();
 
-    /// <summary>Notes a thread that is going to sleep, once for each thread.</summary>
+    /// <summary>Notes a thread that is going to sleep, once for each thread. Starts none: that is for those that have
+    /// to be made to look (<see cref="Ensure"/>).</summary>
     public static void Add(ISleeper sleeper)
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -41,29 +43,44 @@ internal static class SleepWatch
         {
             s_sleepers.RemoveAll(static gone => !gone.TryGetTarget(out _));
             s_sleepers.Add(new(sleeper));
-            bool wasRunning = Reactor.IsRunning;
-            Reactor.TryStart(s_part, out _);
-            if (wasRunning && !s_hasNextRound) Reactor.Poke();
         }
     }
 
-    /// <summary>Starts the thread, should the system not have given one before.</summary>
+    /// <summary>Has the thread serve sleepers: starts it, should it not run, and tells it, should it run for another
+    /// part of this library.</summary>
     public static void Ensure()
     {
-        if (IsServing) return;
-        lock (Reactor.s_gate) Reactor.TryStart(s_part, out _);
+        if (!OperatingSystem.IsLinux() || (Reactor.IsRunning && Volatile.Read(ref s_hasNextRound))) return;
+        lock (Reactor.s_gate) StartOrPoke();
+    }
+
+    private static bool StartOrPoke()
+    {
+        bool wasRunning = Reactor.IsRunning;
+        if (!Reactor.TryStart(s_part, out _)) return false;
+        if (wasRunning && !s_hasNextRound) Reactor.Poke();
+        Volatile.Write(ref s_hasNextRound, true);
+        return true;
     }
 
     /// <summary>Wakes a sleeper, and returns at once: one that does not come up is woken again in the next
-    /// rounds.</summary>
+    /// rounds, or here where the system gives no thread.</summary>
     public static void Wake(ISleeper sleeper)
     {
         if (sleeper.TryWake()) return;
         lock (Reactor.s_gate)
         {
-            if (!Reactor.IsRunning) return; // then nobody sleeps for long: see IsServing
-            s_notUpYet.Add((sleeper, Environment.TickCount64 + PatienceMilliseconds));
-            Reactor.Poke();
+            if (StartOrPoke())
+            {
+                s_notUpYet.Add((sleeper, Environment.TickCount64 + PatienceMilliseconds));
+                Reactor.Poke();
+                return;
+            }
+        }
+
+        var backoff = new Backoff(TimeSpan.FromMilliseconds(PatienceMilliseconds)); // no thread is to be had
+        while (backoff.Pause() && !sleeper.TryWakeAgain())
+        {
         }
     }
 

@@ -32,19 +32,20 @@ internal sealed unsafe partial class Wakeup : ISleeper
     /// <summary>That of the calling thread, for a wait that begins now.</summary>
     public static Wakeup Begin()
     {
-        Wakeup current = t_current ??= new Wakeup();
-        SleepWatch.Ensure();
-        current._pacing = default;
-        current._ignoresNudges = false;
+        Wakeup current = Begin(ignoresNudges: false);
+        SleepWatch.Ensure(); // it has been noted by now
         return current;
     }
 
-    /// <summary>The same for a wait that has nothing to look at now and then, and takes each wake-up for
-    /// news.</summary>
-    public static Wakeup BeginForNews()
+    /// <summary>The same for a wait that has nothing to look at now and then, and takes each wake-up for news. It needs
+    /// no thread that makes it look.</summary>
+    public static Wakeup BeginForNews() => Begin(ignoresNudges: true);
+
+    private static Wakeup Begin(bool ignoresNudges)
     {
-        Wakeup current = Begin();
-        current._ignoresNudges = true;
+        Wakeup current = t_current ??= new Wakeup();
+        current._pacing = default;
+        current._ignoresNudges = ignoresNudges;
         return current;
     }
 
@@ -80,7 +81,7 @@ internal sealed unsafe partial class Wakeup : ISleeper
     {
         Timespec slice = default;
         Interlocked.Exchange(ref _place, (nint)word);
-        if (!SleepWatch.IsServing)
+        if (!_ignoresNudges && !SleepWatch.IsServing)
         {
             // No other thread makes it look again.
             slice = Timespec.After(LongestSlice, Flags.CLOCK_MONOTONIC);

@@ -69,6 +69,7 @@ public sealed class SleepWatchTests
         var other = new Sleeper(19, 1);
         SleepWatch.Add(stuck);
         SleepWatch.Add(other);
+        SleepWatch.Ensure();
         using var process = System.Diagnostics.Process.Start(
             new System.Diagnostics.ProcessStartInfo("cat") { RedirectStandardInput = true })!;
         using SleepWatch.Watch ofStuck = SleepWatch.EndOf(process.Id, stuck);
