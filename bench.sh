@@ -5,7 +5,7 @@
 #
 #   ./bench.sh [OPTION...] [PREFIX...]    PREFIX: only the workloads that begin so (posix. lock. cancel); channels:
 #                                         those of rings and topics
-#     -r, --rounds N     rounds (5); slow workloads and slow peers are in the first of them only
+#     -r, --rounds N     rounds (5; of channels alone 11); slow workloads and slow peers are in the first of them only
 #     -m, --minutes N    no further round begins when it would end later than that (15)
 #     -p, --peers LIST   of c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx (jit and aot are ours; rivals are ours
 #                        beside Redis and PostgreSQL, where they are installed; net11 and musl are ours on those: .NET
@@ -27,7 +27,7 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-rounds=5 minutes=15 worst_of=1 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx compare='' quick='' whole=yes
+rounds='' minutes=15 worst_of=1 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx compare='' quick='' whole=yes
 usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
 prefixes=()
 arguments=("$@")
@@ -42,11 +42,12 @@ while [ $# != 0 ]; do
         --list) list=yes ;;
         -h | --help) usage; exit 0 ;;
         -*) say "There is no option '$1'." >&2; usage >&2; exit 2 ;;
-        channels) prefixes+=(ring. topic.); whole= ;;
+        channels) prefixes+=(ring. topic.); whole=; : "${rounds:=11}" ;;
         *) prefixes+=("$1"); whole= ;;
     esac
     shift
 done
+: "${rounds:=5}"
 for number in "$rounds" "$minutes" "$worst_of"; do
     case $number in '' | *[!0-9]* | 0) say "'$number' is no number of rounds, minutes or runs." >&2; exit 2 ;; esac
 done
@@ -287,7 +288,10 @@ done
 library=$(getconf GNU_LIBC_VERSION 2>/dev/null || say 'another C library')
 runtime=$(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 } END { print v }')
 processor=$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)
-about="$(date +%F), $(uname -sr), $library, .NET $runtime, $(nproc) cores ($processor), rounds: $rounds."
+idle=$(cat /sys/devices/system/cpu/cpuidle/current_driver /sys/devices/system/cpu/cpuidle/current_governor 2>/dev/null |
+    paste -s -d /)
+about="$(date +%F), $(uname -sr), $library, .NET $runtime, $(nproc) cores ($processor), idle cores: ${idle:-unknown}, "
+about="${about}rounds: $rounds."
 for reason in ${missing[@]+"${missing[@]}"}; do about="$about Without $reason."; done
 [ -z "$quick" ] || about="$about Quick: the numbers mean nothing."
 earlier=()

@@ -52,6 +52,7 @@ internal sealed record Target(string Row, string Label, string Workload, string?
     private string Against => DivisorPeer switch
     {
         "c" when Divisor!.EndsWith("@best", StringComparison.Ordinal) => "the best ring in C",
+        "c" when Divisor!.EndsWith("@records", StringComparison.Ordinal) => "the best one with lengths",
         "c" when Divisor!.EndsWith("@unix", StringComparison.Ordinal) => "Unix socket",
         "c" when Divisor!.EndsWith("@memcpy", StringComparison.Ordinal) => "memcpy",
         "c" => "C",

@@ -50,8 +50,8 @@ internal static class Moving
         {
             if (other.StandardOutput.ReadLine() != "ready") throw new InvalidOperationException("No other side.");
             Native.Pin(0);
-            byte[] message = new byte[size], last = new byte[size];
-            last.AsSpan().Fill(1);
+            Memory<byte> message = Aligned(size), last = Aligned(size);
+            last.Span.Fill(1);
             Action<long> body = isTrip ? n => Trip(to, from, message, n)
                 : size > 65536 ? n => SendInPlace(to, from, message, last, n)
                 : batch == 1 ? n => SendEach(to, from, message, last, n)
@@ -85,34 +85,44 @@ internal static class Moving
     public static int SizeOf(string name) => name.Contains(".1m", StringComparison.Ordinal) ? 1 << 20
         : name.Contains(".4k", StringComparison.Ordinal) ? 4096 : Small;
 
-    private static void SendEach<T>(T to, T from, byte[] message, byte[] last, long n)
+    // At the beginning of a page, as C's are.
+    private static Memory<byte> Aligned(int size)
+    {
+        const int Page = 4096;
+        byte[] bytes = GC.AllocateArray<byte>(size + Page, pinned: true);
+        return bytes.AsMemory((int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Page - 1)), size);
+    }
+
+    private static void SendEach<T>(T to, T from, ReadOnlyMemory<byte> one, ReadOnlyMemory<byte> last, long n)
         where T : struct, ILink
     {
+        ReadOnlySpan<byte> message = one.Span;
         for (long i = 1; i < n; i++) to.Send(message);
-        to.Send(last);
+        to.Send(last.Span);
         AwaitAnswer(from);
     }
 
-    private static void SendBatches<T>(T to, T from, byte[] message, byte[] last, long n)
+    private static void SendBatches<T>(T to, T from, ReadOnlyMemory<byte> one, ReadOnlyMemory<byte> last, long n)
         where T : struct, ILink
     {
+        ReadOnlySpan<byte> message = one.Span;
         for (long i = 1; i < n; i++)
         {
             to.Append(message);
             if (i % Batch == 0) to.Flush();
         }
 
-        to.Append(last);
+        to.Append(last.Span);
         to.Flush();
         AwaitAnswer(from);
     }
 
-    private static void SendInPlace<T>(T to, T from, byte[] message, byte[] last, long n)
+    private static void SendInPlace<T>(T to, T from, ReadOnlyMemory<byte> message, ReadOnlyMemory<byte> last, long n)
         where T : struct, ILink
     {
         for (long i = 1; i <= n; i++)
         {
-            (i == n ? last : message).CopyTo(to.Place(message.Length));
+            (i == n ? last : message).Span.CopyTo(to.Place(message.Length));
             to.Show();
         }
 
@@ -126,9 +136,10 @@ internal static class Moving
         from.Received();
     }
 
-    private static void Trip<T>(T to, T from, byte[] message, long n)
+    private static void Trip<T>(T to, T from, ReadOnlyMemory<byte> one, long n)
         where T : struct, ILink
     {
+        ReadOnlySpan<byte> message = one.Span;
         while (n-- > 0)
         {
             to.Send(message);

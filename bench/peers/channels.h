@@ -1,23 +1,24 @@
 /* What C has to move messages with: our layout by include/nativeipc_channels.h (ring.64), and as variants the best that
    is published for one writer and one reader (@best: slots of one size, indices on lines of their own, each side with a
-   copy of the other's, batches; it only spins), a FIFO, Unix domain sockets, a message queue of POSIX. @memcpy is a
-   copy of the same bytes into shared memory that nobody reads; with .used, that another process reads, by one flag. And
-   topics. */
+   copy of the other's, batches; it only spins), the same with the length before each message, as a ring for messages of
+   any length needs (@records: 72 bytes, not 64), a FIFO, Unix domain sockets, a message queue of POSIX. @memcpy is a
+   copy of the same bytes into shared memory that nobody reads; with .used and .4k, that another process reads whole, by
+   a flag for each. And topics. */
 #include "nativeipc_channels.h"
 #include <mqueue.h>
 #include <sys/socket.h>
 
-enum y_way { RING, BEST, FIFO, STREAM, SEQPACKET, QUEUE, COPY };
+enum y_way { RING, BEST, RECORDS, FIFO, STREAM, SEQPACKET, QUEUE, COPY };
 
-enum { BEST_SLOTS = 1 << 14, COPY_SLOTS = 4 };
+enum { BEST_SLOTS = 1 << 14, BEST_RECORD = Y_SMALL + 8, COPY_BYTES = 4 << 20, COPY_SLOTS = 256 };
 struct best {
     _Alignas(128) uint64_t tail;
     _Alignas(128) uint64_t head;
-    _Alignas(128) char slots[BEST_SLOTS][Y_SMALL];
+    _Alignas(128) char slots[BEST_SLOTS * BEST_RECORD];
 };
-struct copy { /* four places for messages of 1 MiB, each with a flag */
+struct copy { /* places for messages, four of 1 MiB or 256 of 4 KiB, each with a flag */
     struct { _Alignas(128) uint32_t full; } flags[COPY_SLOTS];
-    char slots[COPY_SLOTS][1 << 20];
+    _Alignas(4096) char places[COPY_BYTES];
 };
 
 struct y_link {
@@ -30,7 +31,8 @@ struct y_link {
     struct best *best;
     struct copy *copy;
     uint64_t own, shown, other; /* of @best: one's index, up to where it is shown, the other's as last seen */
-    int checked;                /* of @memcpy: whether somebody reads */
+    uint64_t slots;             /* of @memcpy */
+    long size;
     char *buffer;
 };
 
@@ -39,7 +41,7 @@ static enum y_way p_way(const char *name)
     const char *variant = strchr(name, '@');
     return !variant ? RING : !strcmp(variant, "@best") ? BEST : !strcmp(variant, "@fifo") ? FIFO
         : !strcmp(variant, "@unix") ? STREAM : !strcmp(variant, "@seqpacket") ? SEQPACKET
-        : !strcmp(variant, "@mq") ? QUEUE : COPY;
+        : !strcmp(variant, "@mq") ? QUEUE : !strcmp(variant, "@records") ? RECORDS : COPY;
 }
 
 static void p_link_make(enum y_way way, struct y_link *l, const char *what, long size)
@@ -48,7 +50,8 @@ static void p_link_make(enum y_way way, struct y_link *l, const char *what, long
     snprintf(l->name, sizeof l->name, "/yard_c_%s", what);
     l->buffer = (char *)aligned_alloc(4096, 1 << 20);
     memset(l->buffer, 0, 1 << 20);
-    l->checked = size > 0;
+    l->size = size;
+    l->slots = size == 4096 ? COPY_SLOTS : COPY_BYTES >> 20;
     switch (way) {
     case RING:
         nativeipc_channel_remove(l->name);
@@ -57,8 +60,9 @@ static void p_link_make(enum y_way way, struct y_link *l, const char *what, long
         nativeipc_channel_close(&l->ring);
         break;
     case BEST:
+    case RECORDS:
     case COPY:
-        l->best = (struct best *)Y_PASS_ERRORS(mmap(NULL, way == BEST ? sizeof *l->best : sizeof *l->copy,
+        l->best = (struct best *)Y_PASS_ERRORS(mmap(NULL, way == COPY ? sizeof *l->copy : sizeof *l->best,
             PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), MAP_FAILED);
         l->copy = (struct copy *)(void *)l->best;
         break;
@@ -106,8 +110,8 @@ static void p_link_end(enum y_way way, struct y_link *l, const char *what)
             nativeipc_ring_close_writer(&l->writer);
         nativeipc_channel_close(&l->ring);
         nativeipc_channel_remove(l->name);
-    } else if (way == BEST || way == COPY) {
-        munmap(l->best, way == BEST ? sizeof *l->best : sizeof *l->copy);
+    } else if (way == BEST || way == RECORDS || way == COPY) {
+        munmap(l->best, way == COPY ? sizeof *l->copy : sizeof *l->best);
     } else if (way == QUEUE) {
         mq_close(l->queue);
         mq_unlink(l->name);
@@ -116,30 +120,43 @@ static void p_link_end(enum y_way way, struct y_link *l, const char *what)
     }
 }
 
-Y_INLINE void best_append(struct y_link *l, const void *bytes)
+Y_INLINE void best_append(enum y_way way, struct y_link *l, const void *bytes)
 {
+    char *place;
     while (l->own - l->other == BEST_SLOTS) {
         l->other = __atomic_load_n(&l->best->head, __ATOMIC_ACQUIRE);
         if (l->own - l->other == BEST_SLOTS)
             y_pause();
     }
-    memcpy(l->best->slots[l->own++ % BEST_SLOTS], bytes, Y_SMALL);
+    place = l->best->slots + l->own++ % BEST_SLOTS * (way == BEST ? Y_SMALL : BEST_RECORD);
+    if (way == RECORDS) {
+        *(uint64_t *)(void *)place = Y_SMALL;
+        place += 8;
+    }
+    memcpy(place, bytes, Y_SMALL);
 }
 Y_INLINE void best_flush(struct y_link *l) { __atomic_store_n(&l->best->tail, l->own, __ATOMIC_RELEASE); }
-Y_INLINE const void *best_try(struct y_link *l)
+Y_INLINE const void *best_try(enum y_way way, struct y_link *l)
 {
+    const char *place;
     if (l->own == l->other) {
         l->other = __atomic_load_n(&l->best->tail, __ATOMIC_ACQUIRE);
         if (l->own == l->other)
             return NULL;
     }
-    return l->best->slots[l->own++ % BEST_SLOTS];
+    place = l->best->slots + l->own++ % BEST_SLOTS * (way == BEST ? Y_SMALL : BEST_RECORD);
+    if (way == BEST)
+        return place;
+    if (*(const uint64_t *)(const void *)place != Y_SMALL)
+        y_die("a length");
+    return place + 8;
 }
+Y_INLINE char *copy_place(struct y_link *l) { return l->copy->places + l->own % l->slots * (uint64_t)l->size; }
 
 Y_INLINE void p_append(enum y_way way, struct y_link *l, const void *bytes, long size)
 {
-    if (way == BEST) {
-        best_append(l, bytes);
+    if (way == BEST || way == RECORDS) {
+        best_append(way, l, bytes);
         return;
     }
     while (nativeipc_ring_append_message(&l->writer, bytes, (size_t)size)) {
@@ -149,7 +166,7 @@ Y_INLINE void p_append(enum y_way way, struct y_link *l, const void *bytes, long
 }
 Y_INLINE void p_flush(enum y_way way, struct y_link *l)
 {
-    if (way == BEST)
+    if (way == BEST || way == RECORDS)
         best_flush(l);
     else
         nativeipc_ring_flush(&l->writer);
@@ -160,9 +177,14 @@ Y_INLINE void p_send(enum y_way way, struct y_link *l, const void *bytes, long s
     if (way == RING) {
         if (nativeipc_ring_write(&l->writer, bytes, (size_t)size, -1))
             y_die("nativeipc_ring_write");
-    } else if (way == BEST) {
-        best_append(l, bytes);
+    } else if (way == BEST || way == RECORDS) {
+        best_append(way, l, bytes);
         best_flush(l);
+    } else if (way == COPY) {
+        while (__atomic_load_n(&l->copy->flags[l->own % l->slots].full, __ATOMIC_ACQUIRE))
+            y_pause();
+        memcpy(copy_place(l), bytes, (size_t)size);
+        __atomic_store_n(&l->copy->flags[l->own++ % l->slots].full, 1, __ATOMIC_RELEASE);
     } else if (way == QUEUE) {
         if (mq_send(l->queue, (const char *)bytes, (size_t)size, 0))
             y_die("mq_send");
@@ -181,15 +203,15 @@ Y_INLINE const void *p_receive(enum y_way way, struct y_link *l, long size)
             y_die("nativeipc_ring_read");
         return message;
     }
-    if (way == BEST) {
-        while (!(message = best_try(l)))
+    if (way == BEST || way == RECORDS) {
+        while (!(message = best_try(way, l)))
             y_pause();
         return message;
     }
     if (way == COPY) {
-        while (!__atomic_load_n(&l->copy->flags[l->own % COPY_SLOTS].full, __ATOMIC_ACQUIRE))
+        while (!__atomic_load_n(&l->copy->flags[l->own % l->slots].full, __ATOMIC_ACQUIRE))
             y_pause();
-        return l->copy->slots[l->own % COPY_SLOTS];
+        return copy_place(l);
     }
     if (way == QUEUE) {
         if (mq_receive(l->queue, l->buffer, (size_t)size, NULL) != size)
@@ -209,18 +231,18 @@ Y_INLINE const void *p_poll(enum y_way way, struct y_link *l, long size)
     const void *message;
     size_t length;
     (void)size;
-    if (way == BEST)
-        return best_try(l);
+    if (way == BEST || way == RECORDS)
+        return best_try(way, l);
     return nativeipc_ring_try_read(&l->reader, &message, &length) ? NULL : message;
 }
 Y_INLINE void p_received(enum y_way way, struct y_link *l)
 {
     if (way == RING)
         nativeipc_ring_release(&l->reader);
-    else if (way == BEST)
+    else if (way == BEST || way == RECORDS)
         __atomic_store_n(&l->best->head, l->own, __ATOMIC_RELEASE);
     else if (way == COPY)
-        __atomic_store_n(&l->copy->flags[l->own++ % COPY_SLOTS].full, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&l->copy->flags[l->own++ % l->slots].full, 0, __ATOMIC_RELEASE);
 }
 
 Y_INLINE void *p_place(enum y_way way, struct y_link *l, long size)
@@ -229,9 +251,9 @@ Y_INLINE void *p_place(enum y_way way, struct y_link *l, long size)
     if (way == FIFO || way == STREAM)
         return l->buffer;
     if (way == COPY) {
-        while (__atomic_load_n(&l->copy->flags[l->own % COPY_SLOTS].full, __ATOMIC_ACQUIRE))
+        while (__atomic_load_n(&l->copy->flags[l->own % l->slots].full, __ATOMIC_ACQUIRE))
             y_pause();
-        return l->copy->slots[l->own % COPY_SLOTS];
+        return copy_place(l);
     }
     while (!(place = nativeipc_ring_reserve(&l->writer, (size_t)size)))
         y_pause();
@@ -242,7 +264,7 @@ Y_INLINE void p_show(enum y_way way, struct y_link *l, long size)
     if (way == FIFO || way == STREAM) {
         p_send(way, l, l->buffer, size);
     } else if (way == COPY) {
-        __atomic_store_n(&l->copy->flags[l->own++ % COPY_SLOTS].full, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&l->copy->flags[l->own++ % l->slots].full, 1, __ATOMIC_RELEASE);
     } else {
         nativeipc_ring_append(&l->writer, (size_t)size);
         nativeipc_ring_flush(&l->writer);
@@ -252,13 +274,14 @@ Y_INLINE void p_show(enum y_way way, struct y_link *l, long size)
 #include "moving.h"
 Y_WAY(RING)
 Y_WAY(BEST)
+Y_WAY(RECORDS)
 Y_WAY(FIFO)
 Y_WAY(STREAM)
 Y_WAY(SEQPACKET)
 Y_WAY(QUEUE)
 Y_WAY(COPY)
-Y_WAYS(Y_WAY_ROW(RING), Y_WAY_ROW(BEST), Y_WAY_ROW(FIFO), Y_WAY_ROW(STREAM), Y_WAY_ROW(SEQPACKET), Y_WAY_ROW(QUEUE),
-    Y_WAY_ROW(COPY))
+Y_WAYS(Y_WAY_ROW(RING), Y_WAY_ROW(BEST), Y_WAY_ROW(RECORDS), Y_WAY_ROW(FIFO), Y_WAY_ROW(STREAM), Y_WAY_ROW(SEQPACKET),
+    Y_WAY_ROW(QUEUE), Y_WAY_ROW(COPY))
 
 /* ---- a topic ---- */
 enum { TOPIC_SIZE = 64 << 10, TOPIC_HISTORY = 63 };
@@ -361,14 +384,15 @@ static int serve(char **words)
     return 1;
 }
 
-#define CHANNEL_NAMES                                                                                             \
-    "ring.64", "ring.64@best", "ring.64@fifo", "ring.64@unix", "ring.64@seqpacket", "ring.64@mq", "ring.64x32",     \
-        "ring.64x32@best", "ring.trip.x", "ring.trip.x@best", "ring.trip.x@fifo", "ring.trip.x@unix",               \
-        "ring.trip.x@seqpacket", "ring.trip.x@mq", "ring.trip.1", "ring.trip.1@fifo", "ring.trip.1@unix",           \
-        "ring.trip.1@seqpacket", "ring.trip.1@mq", "ring.trip.asleep", "ring.trip.asleep@fifo",                     \
-        "ring.trip.asleep@unix", "ring.trip.asleep@seqpacket", "ring.trip.asleep@mq", "ring.4k", "ring.4k@fifo",    \
-        "ring.4k@unix", "ring.4k@seqpacket", "ring.4k@mq", "ring.1m", "ring.1m@memcpy", "ring.1m@fifo",             \
-        "ring.1m@unix", "ring.1m.used", "ring.1m.used@memcpy", "topic.64k.0", "topic.64k.1", "topic.64k.8"
+#define CHANNEL_NAMES                                                                                               \
+    "ring.64", "ring.64@best", "ring.64@records", "ring.64@fifo", "ring.64@unix", "ring.64@seqpacket",              \
+        "ring.64@mq", "ring.64x32", "ring.64x32@best", "ring.64x32@records", "ring.trip.x", "ring.trip.x@best",     \
+        "ring.trip.x@fifo", "ring.trip.x@unix", "ring.trip.x@seqpacket", "ring.trip.x@mq", "ring.trip.1",           \
+        "ring.trip.1@fifo", "ring.trip.1@unix", "ring.trip.1@seqpacket", "ring.trip.1@mq", "ring.trip.asleep",      \
+        "ring.trip.asleep@fifo", "ring.trip.asleep@unix", "ring.trip.asleep@seqpacket", "ring.trip.asleep@mq",      \
+        "ring.4k", "ring.4k@memcpy", "ring.4k@fifo", "ring.4k@unix", "ring.4k@seqpacket", "ring.4k@mq",             \
+        "ring.1m", "ring.1m@memcpy", "ring.1m@fifo", "ring.1m@unix", "ring.1m.used", "ring.1m.used@memcpy",         \
+        "topic.64k.0", "topic.64k.1", "topic.64k.8"
 #define CHANNEL_RUNS {"ring.1m@memcpy", run_copy_alone}, {"ring.", run_move}, {"topic.", run_topic},
 
 /* memcpy of the same bytes, into four places in turn, and nobody reads. */
@@ -376,7 +400,7 @@ static void w_copy_alone(void *c, long n)
 {
     struct y_link *l = (struct y_link *)c;
     while (n--)
-        memcpy(l->copy->slots[l->own++ % COPY_SLOTS], l->buffer, 1 << 20);
+        memcpy(copy_place(l), l->buffer, 1 << 20), l->own++;
 }
 static void run_copy_alone(const char *name)
 {

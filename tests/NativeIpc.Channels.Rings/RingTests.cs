@@ -29,6 +29,25 @@ public class RingTests : ChannelTests
         Assert.Throws<ArgumentOutOfRangeException>(() => writer.TryWrite(new byte[writer.LongestMessage + 1]));
     }
 
+    // More than 64: a large one is copied the other way now and then, to see which takes less time.
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public void Large_messages_arrive_whole_whichever_way_they_are_copied(SharedRingForm form)
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 32768, form);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        for (int i = 0; i < 300; i++)
+        {
+            byte[] sent = Bytes(4090 + (i * 37 % 8000), i);
+            Assert.True(writer.TryWrite(sent));
+            Assert.True(reader.TryRead(out ReadOnlySpan<byte> got));
+            Assert.True(got.SequenceEqual(sent));
+            reader.Release();
+        }
+    }
+
     // In a process of its own: here another test may have needed the thread that watches.
     [Fact]
     public void A_reader_that_sleeps_has_no_thread_of_this_library()

@@ -41,6 +41,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     private ulong _wanted; // room that a wait is for
     private int _reservedLength;
     private int _slow;
+    private LargeCopy _large;
     private int _isClosed; // by itself: another thread sets it
 
     internal SharedRingWriter(ChannelSegment segment, Role role, bool tookOver)
@@ -269,13 +270,14 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     /// <summary>Copies a message. A record begins at a multiple of 8, so that wider stores go over the ends of cache
     /// lines, which the reader has.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fill(byte* place, ReadOnlySpan<byte> message)
+    private void Fill(byte* place, ReadOnlySpan<byte> message)
     {
         const int Most = 128;
         ref byte from = ref MemoryMarshal.GetReference(message);
         if (message.Length > Most || message.Length % 8 != 0)
         {
-            Unsafe.CopyBlockUnaligned(ref *place, in from, (uint)message.Length);
+            if (message.Length >= LargeCopy.Least) _large.Copy(place, message);
+            else Unsafe.CopyBlockUnaligned(ref *place, in from, (uint)message.Length);
             return;
         }
 
@@ -320,8 +322,8 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryAppendSlow(ReadOnlySpan<byte> message)
     {
-        if (!TryReserve(message.Length, out Span<byte> place)) return false;
-        message.CopyTo(place);
+        if (!TryReserve(message.Length, out _)) return false;
+        Fill(_data + (_tail & _mask) + ChannelLayout.RecordHeader, message);
         Append();
         return true;
     }

@@ -21,6 +21,7 @@ public sealed unsafe class SharedTopicWriter : IDisposable
     private ulong _latest;
     private readonly bool _hasBarriers = Membarrier.IsRegistered; // before its first message
     private int _reserved = -1;
+    private LargeCopy _large;
     private bool _isClosed;
 
     internal SharedTopicWriter(ChannelSegment segment, Role role, bool tookOver)
@@ -56,7 +57,9 @@ public sealed unsafe class SharedTopicWriter : IDisposable
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     public void Write(ReadOnlySpan<byte> message)
     {
-        message.CopyTo(Reserve(message.Length));
+        Span<byte> place = Reserve(message.Length);
+        if (message.Length >= LargeCopy.Least) _large.Copy(NextSlot() + ChannelLayout.SlotHeader, message);
+        else message.CopyTo(place);
         Commit();
     }
 
