@@ -160,11 +160,28 @@ if want py; then
     fi
 fi
 ! want net || peer net "$out/jit/NativeIpc.Yardstick --builtin"
-! want jit || peer jit "$out/jit/NativeIpc.Yardstick"
+
+# The programs whose start is measured, and for the JIT the library as its package has it, with machine code.
+starts() { # NAME PROPERTY...
+    local name=$1 kind
+    shift
+    for kind in empty whole; do
+        built "start-$name-$kind" building tree dotnet publish "$root/bench/NativeIpc.Start" -c Release -nologo -v q \
+            -o "$out/start-$name/$kind" -p:Empty=$([ $kind = whole ] || say true) "$@"
+    done
+}
+if want jit; then
+    starts jit -p:PublishAot=false --no-self-contained
+    built ahead building tree dotnet build "$root/src/NativeIpc" -c Release -nologo -v q -p:_IsPacking=true \
+        '-t:Build;CompileAhead'
+    cp "$root/src/NativeIpc/obj/Release/net10.0/ahead/x64/NativeIpc.dll" "$out/start-jit/whole/" || exit 2
+    peer jit "env YARD_START=$out/start-jit $out/jit/NativeIpc.Yardstick"
+fi
 if want aot; then
     linker=gcc
     publish aot --ucr -p:CppCompilerAndLinker=$linker
-    peer aot "$out/aot/NativeIpc.Yardstick"
+    starts aot -p:PublishAot=true --ucr -p:CppCompilerAndLinker=$linker
+    peer aot "env YARD_START=$out/start-aot $out/aot/NativeIpc.Yardstick"
 fi
 
 # The same program on another runtime, and on another C library beside C on that: only what is hot.
@@ -221,6 +238,8 @@ rand.           3  60
 scale.posix.    3  120
 scale.sysv.     2  120
 alloc.          1  60
+start           99 60
+first           1  60
 limiter.        99 30
 object.limiter. 1  30
 named.          99 60

@@ -63,6 +63,7 @@ internal sealed record Target(string Row, string Label, string Workload, string?
         _ when Divisor!.EndsWith("@redis", StringComparison.Ordinal) => "Redis",
         _ when Divisor.EndsWith("@postgres", StringComparison.Ordinal) => "PostgreSQL",
         _ when Divisor.EndsWith("@semaphore", StringComparison.Ordinal) => "the semaphore",
+        _ when Divisor.StartsWith("start.", StringComparison.Ordinal) => "an empty program",
         _ when Divisor.StartsWith("topic.", StringComparison.Ordinal) => "no reader",
         _ => Divisor.StartsWith("scale.", StringComparison.Ordinal) ? "100" : "a thread",
     };

@@ -13,7 +13,8 @@ internal static class Text
     {
         "idle_wakeups_s" => Number(value) + " /s",
         "idle_cpu_us_s" => Number(value) + " µs/s",
-        "maps_left" or "fds_left" or "maps" or "threads" or "cores" => Number(value),
+        "maps_left" or "fds_left" or "maps" or "threads" or "cores" or "fds" => Number(value),
+        "bytes" or "private_bytes" => value < 1e6 ? Number(value / 1e3) + " kB" : Number(value / 1e6) + " MB",
         _ when workload.StartsWith("alloc.", StringComparison.Ordinal)
             || workload.StartsWith("object.", StringComparison.Ordinal) => Number(value) + " B",
         _ => Time(value),

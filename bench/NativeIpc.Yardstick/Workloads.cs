@@ -46,6 +46,8 @@ internal static class Workloads
         (Rings.Idle, ["ring.idle"]),
         (Rings.Allocations, ["alloc.ring"]),
         (Allocations.Run, ["alloc.posix", "alloc.sysv"]),
+        (Starts.Run, ["start"]),
+        (Starts.First, ["first"]),
     ];
 
     private static readonly (Action<string> Run, string[] Names)[] s_builtIn =
@@ -89,6 +91,7 @@ internal static class Workloads
             "pipe-drain" => words => Pipes.Child("drain", words),
             "pipe-answer" => words => Pipes.Child("answer", words),
             "follow" => Topics.Follow,
+            "first" => Starts.FirstChild,
             "trips" => PingPong.Trips,
             "release" => AsyncWaits.Release,
             "release-any" => AnyWaits.Release,
