@@ -162,6 +162,10 @@ for library in $libraries; do
     for file in "package/$library/lib/net10.0/$library.dll" "symbols/$library/lib/net10.0/$library.pdb"; do
         verify "the same ${file##*/} from a clean folder elsewhere" "differs" cmp "$folder/$file" "$work/$file"
     done
+    for file in "$folder/package/$library"/runtimes/*/lib/net10.0/*.dll; do
+        [ ! -e "$file" ] || verify "the same ${file#"$folder/"} from a clean folder elsewhere" "differs" \
+            cmp "$file" "$work/${file#"$folder/"}"
+    done
 done
 for library in $analyzers; do
     file=package/NativeIpc/analyzers/dotnet/cs/$library.dll
@@ -221,6 +225,72 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hel
 else
     sed 's/^/    /' "$work/hello.log" >&2
     fail "a fresh project builds against the package" "dotnet build failed"
+fi
+
+# Machine code for Linux is in the package beside the IL: the JIT then compiles none of the library for the first lock,
+# and whoever needs IL (trimmer, native compiler) finds it in the same file.
+published() { # NAME SAYS PROPERTY...: publishes the program of the folder with the package, and runs it
+    local name=$1 says=$2
+    shift 2
+    if ! NUGET_PACKAGES=$work/cache dotnet publish -c Release -nologo -v q -o "$PWD/out" "$@" >log 2>&1; then
+        sed 's/^/    /' log >&2
+        fail "$name" "dotnet publish failed"
+        return 1
+    fi
+    if grep -qE 'warning (IL|AOT|TRIM|NETSDK)[0-9]+' log; then fail "$name" "$(grep -m 3 warning log)"; return 1; fi
+    run_watched "$(patient 60)" said "$PWD/out/Hello"
+    if [ "$(cat said)" = "$says" ]; then pass "$name"; else fail "$name" "$(cat said)"; return 1; fi
+}
+for rid in linux-x64 linux-musl-x64 linux-arm64 linux-musl-arm64; do
+    verify "the package has machine code for $rid" "missing, or no larger than the IL" \
+        test "$(wc -c <"$work/package/NativeIpc/runtimes/$rid/lib/net10.0/NativeIpc.dll")" -gt \
+        "$(wc -c <"$work/package/NativeIpc/lib/net10.0/NativeIpc.dll")"
+done
+if [ "$(uname -sm)" = 'Linux x86_64' ]; then
+    mkdir "$work/ahead"
+    cd "$work/ahead" || exit 1
+    # What others have made comes from where this machine has it: for native files the compiler, for example.
+    cat >nuget.config <<CONFIG
+<configuration>
+  <packageSources><add key="here" value="$packages" /></packageSources>
+  <packageSourceMapping>
+    <packageSource key="here"><package pattern="NativeIpc*" /></packageSource>
+    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
+  </packageSourceMapping>
+  <fallbackPackageFolders>
+    <add key="machine" value="${NUGET_PACKAGES:-$HOME/.nuget/packages}" />
+  </fallbackPackageFolders>
+</configuration>
+CONFIG
+    sed 's,<Nullable>,<InvariantGlobalization>true</InvariantGlobalization>&,' "$work/hello/Hello.csproj" >Hello.csproj
+    cat >Program.cs <<'CODE'
+using NativeIpc;
+NativeIpcKey key = SharedMemory.PlatformSafeKey($"org.example.packed.{Environment.ProcessId}");
+using SharedMemory made = SharedMemory.CreateNew(key, 4096), found = SharedMemory.OpenExisting(key);
+using (found.Lock()) found.Write(0, [7]);
+Console.WriteLine(made.Span[0]);
+CODE
+    if published 'a program for any machine runs with the machine code' 7 --no-self-contained; then
+        DOTNET_JitStdOutFile=$PWD/compiled DOTNET_JitDisasmSummary=1 ./out/Hello >/dev/null
+        compiled=$(grep -c 'NativeIpc\.' compiled)
+        without=$(rm -r out/runtimes && cp "$work/package/NativeIpc/lib/net10.0/NativeIpc.dll" out/ &&
+            DOTNET_TieredPGO=0 DOTNET_JitStdOutFile=$PWD/compiled DOTNET_JitDisasmSummary=1 ./out/Hello >/dev/null &&
+            grep -c 'NativeIpc\.' compiled)
+        if [ "$compiled" -le 4 ] && [ "$without" -gt 50 ]; then
+            pass "the JIT compiles $compiled methods of the library for the first lock, $without without machine code"
+        else
+            fail "the JIT compiles next to nothing of the library for the first lock" \
+                "$compiled methods, $without without machine code"
+        fi
+    fi
+    published 'a program with its own runtime runs' 7 -r linux-x64 --self-contained
+    published 'a trimmed program runs' 7 -r linux-x64 -p:PublishTrimmed=true
+    published 'a trimmed program in a single file runs' 7 -r linux-x64 -p:PublishTrimmed=true -p:PublishSingleFile=true
+    published 'a program that is compiled ahead itself runs' 7 -r linux-x64 --no-self-contained \
+        -p:PublishReadyToRun=true
+    if [ -n "$(native_linker)" ]; then
+        published 'a native program runs' 7 -r linux-x64 -p:PublishAot=true "-p:CppCompilerAndLinker=$(native_linker)"
+    fi
 fi
 
 # What a system does not have is marked in the package, so that the compiler's analyzer warns of it, and of nothing
