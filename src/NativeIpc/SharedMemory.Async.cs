@@ -93,7 +93,7 @@ public sealed partial class SharedMemory
     private static SharedMemory? TryOpen(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options,
         PeerBound bound)
     {
-        using ProcessExit.Call call = Begin(key, options);
+        using ProcessExit.Call call = BeginOpening(key, options);
         return Selector.ForSegment(Opening, key).Open(key, access, options, bound, mustExist: false) is { } opened
             ? new SharedMemory(opened, options) : null;
     }
@@ -101,7 +101,7 @@ public sealed partial class SharedMemory
     // When the time is up: the look that waits for nobody says what is wrong.
     private static SharedMemory OpenAtLast(NativeIpcKey key, SharedMemoryAccess access, SharedMemoryOptions options)
     {
-        using ProcessExit.Call call = Begin(key, options);
+        using ProcessExit.Call call = BeginOpening(key, options);
         return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, TimeSpan.Zero,
             mustExist: true)!, options);
     }
@@ -193,7 +193,7 @@ public sealed partial class SharedMemory
 
         public IWaitSignal Signal { get; }
 
-        public ObjectDisposedException Disposed() => new(typeof(SharedMemory).FullName);
+        public ObjectDisposedException Disposed() => new("NativeIpc.SharedMemory");
 
         bool IWaitOwner.IsDisposed => ((IWaitOwner)_owner).IsDisposed;
 

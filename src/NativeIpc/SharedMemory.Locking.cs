@@ -10,7 +10,8 @@ namespace NativeIpc;
 public sealed partial class SharedMemory
 {
     private readonly Lock _lockGate = new();
-    private readonly List<SegmentLock> _retiredLocks = [];
+    private readonly Lock _retiredGate = new();
+    private List<SegmentLock>? _retiredLocks; // from the first one on
     private SegmentLock? _lock;
 
     /// <summary>Takes the segment's lock across processes, waiting for it as long as it takes: the lock that Qt's
@@ -358,26 +359,30 @@ public sealed partial class SharedMemory
 
     bool IWaitOwner.IsDisposed => Volatile.Read(ref _disposed) != 0;
 
-    ObjectDisposedException IWaitOwner.Disposed() => new(typeof(SharedMemory).FullName);
+    ObjectDisposedException IWaitOwner.Disposed() => new("NativeIpc.SharedMemory");
 
     // For Dispose: scopes that still hold a lock which was replaced.
     private void Keep(SegmentLock retired)
     {
-        lock (_retiredLocks) _retiredLocks.Add(retired);
+        lock (_retiredGate) (_retiredLocks ??= []).Add(retired);
     }
 
     private void Forget(SegmentLock retired)
     {
-        lock (_retiredLocks) _retiredLocks.Remove(retired);
+        lock (_retiredGate) _retiredLocks!.Remove(retired);
     }
 
     private void CloseLocks()
     {
         lock (_lockGate)
         {
-            SegmentLock[] retired;
-            lock (_retiredLocks) retired = [.. _retiredLocks];
-            foreach (SegmentLock one in retired) one.Close();
+            SegmentLock[]? retired;
+            lock (_retiredGate) retired = _retiredLocks?.ToArray();
+            if (retired is not null)
+            {
+                foreach (SegmentLock one in retired) one.Close();
+            }
+
             _lock?.Close();
         }
     }

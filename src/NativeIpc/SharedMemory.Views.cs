@@ -276,7 +276,7 @@ public sealed partial class SharedMemory
     }
 
     [DoesNotReturn]
-    private static void ThrowDisposed() => throw new ObjectDisposedException(typeof(SharedMemory).FullName);
+    private static void ThrowDisposed() => throw new ObjectDisposedException("NativeIpc.SharedMemory");
 
     [DoesNotReturn]
     private void ThrowTooLong()

@@ -10,7 +10,8 @@ namespace NativeIpc;
 
 public sealed partial class SharedMemory : ICloseable
 {
-    private readonly List<PendingWord> _pendingWords = [];
+    private readonly Lock _pendingGate = new();
+    private List<PendingWord>? _pendingWords; // from the first one on
     private int _wordWaits;
 
     bool ICloseable.IsClosed => Volatile.Read(ref _disposed) != 0;
@@ -110,7 +111,7 @@ public sealed partial class SharedMemory : ICloseable
         }
         finally
         {
-            lock (_pendingWords) _pendingWords.Remove(pending);
+            lock (_pendingGate) _pendingWords!.Remove(pending);
             pending.Dispose();
         }
     }
@@ -126,10 +127,10 @@ public sealed partial class SharedMemory : ICloseable
 
             // R2 Race: Dispose comes meanwhile. Safe because: it begins and then takes the list, this looks whether it
             // has begun when it adds, inside the same lock; so one of the two sees the other.
-            lock (_pendingWords)
+            lock (_pendingGate)
             {
                 CheckOpen();
-                _pendingWords.Add(pending);
+                (_pendingWords ??= []).Add(pending);
             }
 
             added = false; // it is the wait's now
@@ -188,8 +189,9 @@ public sealed partial class SharedMemory : ICloseable
     {
         Debug.Assert(Volatile.Read(ref _disposed) != 0);
         if (Volatile.Read(ref _wordWaits) != 0) WordWaiter.EndWaits((nint)_segment.Pointer, Size);
-        PendingWord[] pending;
-        lock (_pendingWords) pending = [.. _pendingWords];
+        PendingWord[]? pending;
+        lock (_pendingGate) pending = _pendingWords?.ToArray();
+        if (pending is null) return;
         foreach (PendingWord word in pending) word.Queue.Close();
     }
 }

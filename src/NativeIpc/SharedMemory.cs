@@ -100,7 +100,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         SharedMemoryOptions? options = null)
     {
         options = Checked(key, options, access);
-        using ProcessExit.Call call = Begin(key, options);
+        using ProcessExit.Call call = BeginOpening(key, options);
         return new SharedMemory(Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout,
             mustExist: true)!, options);
     }
@@ -119,7 +119,7 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         SharedMemoryAccess access = SharedMemoryAccess.ReadWrite, SharedMemoryOptions? options = null)
     {
         options = Checked(key, options, access);
-        using ProcessExit.Call call = Begin(key, options);
+        using ProcessExit.Call call = BeginOpening(key, options);
         Segment? opened = Selector.ForSegment(Opening, key).Open(key, access, options, options.PeerTimeout,
             mustExist: false);
         segment = opened is null ? null : new SharedMemory(opened, options);
@@ -299,6 +299,12 @@ public sealed partial class SharedMemory : IDisposable, IWaitOwner
         throw Failure.Found(NativeIpcError.InvalidSize, Creating, key, operation,
             $"no process has room for {size} bytes", "Ask for less.");
     }
+
+    /// <summary>The same for a call that makes nothing. A POSIX segment that is found goes with its creator by default,
+    /// so nothing has to be heard of the end of the process: .NET makes a thread and descriptors for that.</summary>
+    private static ProcessExit.Call BeginOpening(in NativeIpcKey key, SharedMemoryOptions options)
+        => key.Type == NativeIpcKeyType.PosixRealtime && options.Removal != RemovalPolicy.LastOneOut
+            ? ProcessExit.Begin(key, owns: false) : Begin(key, options);
 
     private static ProcessExit.Call Begin(in NativeIpcKey key, SharedMemoryOptions options)
         => ProcessExit.Begin(key, owns: !OperatingSystem.IsWindows()

@@ -19,16 +19,25 @@ internal enum NameForm
 /// <summary>How the platforms encode names (mission E3).</summary>
 internal static class NameText
 {
+    private static NameForm? s_formHere;
+
     /// <summary>UTF-8 as Qt writes it: a lone surrogate becomes a question mark, where .NET's own writes
     /// U+FFFD.</summary>
-    public static readonly Encoding Utf8 = Encoding.GetEncoding("utf-8", new EncoderReplacementFallback("?"),
-        DecoderFallback.ReplacementFallback);
+    public static Encoding Utf8 => field ??= MakeUtf8();
+
+    // By a clone: GetEncoding looks the name up among all that .NET knows.
+    private static Encoding MakeUtf8()
+    {
+        var utf8 = (Encoding)new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).Clone();
+        utf8.EncoderFallback = new EncoderReplacementFallback("?");
+        return utf8;
+    }
 
     /// <summary>
     /// Whether text can be decomposed in this process. With InvariantGlobalization string.Normalize takes every text as
     /// normalized already (true of .NET 10); names on Apple that might need it are refused then.
     /// </summary>
-    public static readonly bool CanDecompose = "\u00e9".Normalize(NormalizationForm.FormD).Length == 2;
+    public static bool CanDecompose => "\u00e9".Normalize(NormalizationForm.FormD).Length == 2;
 
     /// <summary>The text of a native key as the system calls take it: decomposed (NFD) on Apple, where Qt's file names
     /// are; unchanged elsewhere.</summary>
@@ -42,15 +51,19 @@ internal static class NameText
 
     /// <summary>What becomes of names that are not ASCII on Apple systems: with the AppContext switch
     /// NativeIpc.NamesAsTheyAre they are passed as they are, to meet a program in another language; otherwise
-    /// decomposed, as Qt's are, where .NET can do that.</summary>
-    public static NameForm FormHere { get; } =
+    /// decomposed, as Qt's are, where .NET can do that. To find that out loads ICU.</summary>
+    public static NameForm FormHere => s_formHere ??=
         AppContext.TryGetSwitch("NativeIpc.NamesAsTheyAre", out bool asTheyAre) && asTheyAre ? NameForm.AsItIs
         : CanDecompose ? NameForm.Decomposed
         : NameForm.Refused;
 
+    /// <summary>The same where it matters on this platform; on others not asked.</summary>
+    public static NameForm FormOfThisPlatform
+        => PlatformEnvironment.Platform == KeyPlatform.Apple ? FormHere : NameForm.Decomposed;
+
     /// <summary>The text of a native key as the system calls take it here.</summary>
     public static string ForThisSystem(string nativeKey)
-        => ForSystem(nativeKey, PlatformEnvironment.Platform, FormHere);
+        => ForSystem(nativeKey, PlatformEnvironment.Platform, FormOfThisPlatform);
 
     private static string Decompose(string text)
     {

@@ -44,7 +44,7 @@ internal static class UsableKey
 
     /// <summary>The same on the platform of this process.</summary>
     public static string? FindViolationHere(in NativeIpcKey key, IpcObjectKind kind)
-        => FindViolation(key, kind, PlatformEnvironment.Platform, NameText.FormHere);
+        => FindViolation(key, kind, PlatformEnvironment.Platform, NameText.FormOfThisPlatform);
 
     /// <summary>The length of a native key in the unit that the platform counts, and the most that it takes.</summary>
     public static (int Length, int Limit) MeasureLength(in NativeIpcKey key, IpcObjectKind kind, KeyPlatform platform,

@@ -25,14 +25,18 @@ namespace NativeIpc.Lifetime;
 internal static class Unloading
 {
     private static readonly Lock s_gate = new();
-    private static readonly List<Action> s_atBegin = [];
-    private static readonly Action<AssemblyLoadContext> s_begin = static _ => Begin();
+    private static Action[] s_atBegin = []; // few
     private static volatile bool s_hasBegun;
 
+    // Asked of the assembly: the context is in a part of .NET that other processes need not load.
     static Unloading()
     {
-        if (AssemblyLoadContext.GetLoadContext(typeof(Unloading).Assembly) is not { IsCollectible: true } context)
-            return;
+        if (typeof(Unloading).Assembly.IsCollectible) Listen();
+    }
+
+    private static void Listen()
+    {
+        AssemblyLoadContext context = AssemblyLoadContext.GetLoadContext(typeof(Unloading).Assembly)!;
 
         // After (c) a handler would keep the context, which .NET itself keeps until it is unloaded.
         if (!IsListed(context))
@@ -43,7 +47,7 @@ internal static class Unloading
 
         // R3 Race: (a), or (a) to (c), came since the look.
         // Safe because: of the lookout, which also takes the handler out.
-        context.Unloading += s_begin;
+        context.Unloading += BeginOf;
         _ = new Lookout();
     }
 
@@ -59,7 +63,7 @@ internal static class Unloading
                 return;
             }
 
-            context.Unloading -= s_begin;
+            context.Unloading -= BeginOf;
 
             // What is called may take gates, and the thread of the finalizers waits for nobody.
             ThreadPool.UnsafeQueueUserWorkItem(static _ => Begin(), null);
@@ -86,16 +90,26 @@ internal static class Unloading
     {
         lock (s_gate)
         {
-            if (!s_atBegin.Contains(action)) s_atBegin.Add(action);
+            foreach (Action known in s_atBegin)
+            {
+                if (known == action) return;
+            }
+
+            var all = new Action[s_atBegin.Length + 1];
+            s_atBegin.CopyTo(all, 0);
+            all[^1] = action;
+            s_atBegin = all;
         }
     }
+
+    private static void BeginOf(AssemblyLoadContext context) => Begin();
 
     private static void Begin()
     {
         s_hasBegun = true;
         Interlocked.MemoryBarrier();
         Action[] all;
-        lock (s_gate) all = s_atBegin.ToArray();
+        lock (s_gate) all = s_atBegin;
         foreach (Action action in all) action();
     }
 }

@@ -27,14 +27,21 @@ internal static unsafe class FileWatch
 {
     private const int Mask = Flags.IN_ATTRIB | Flags.IN_DELETE_SELF | Flags.IN_MOVE_SELF;
     private static readonly Lock s_gate = new();
-    private static readonly Dictionary<int, List<IFileListener>> s_listeners = [];
-    private static readonly HashSet<IFileListener> s_hearClosing = [];
+
+    /// <summary>Who listens. Apart, so that a process without a watch does not load their types: a lock is watched a
+    /// while after it was opened.</summary>
+    private static class Tables
+    {
+        public static readonly Dictionary<int, List<IFileListener>> s_listeners = [];
+        public static readonly HashSet<IFileListener> s_hearClosing = [];
+    }
+
     private static UnixDescriptor? s_inotify;
     private static bool s_unavailable;
 
     // Under the gate: how many calls are in the kernel to begin a watch, and the watches that ended meanwhile.
     private static int s_beginning;
-    private static readonly HashSet<int> s_ended = [];
+    private static readonly List<int> s_ended = []; // a set of numbers is one that the JIT compiles in each process
 
     // Listeners, and calls that are about to become one.
     private static int s_needs;
@@ -47,8 +54,8 @@ internal static unsafe class FileWatch
     private static readonly Reactor.Part s_part = new(DoChores,
         static () => Volatile.Read(ref s_needs) > 0 || s_hasChores, CloseInotify);
 
-    /// <summary>How the kernel is asked to look a path up and to watch the file; tests stop in it.</summary>
-    internal static Func<UnixDescriptor, string, uint, int> LookUp { get; set; } = Libc.inotify_add_watch;
+    /// <summary>How the kernel is asked to look a path up and to watch the file, in tests, which stop in it.</summary>
+    internal static Func<UnixDescriptor, string, uint, int>? LookUp { get; set; }
 
     /// <summary>Begins to listen. What is done to the file before this returns may not be heard.</summary>
     /// <param name="path">A path to the file.</param>
@@ -78,7 +85,8 @@ internal static unsafe class FileWatch
 
         while (true)
         {
-            int watch = LookUp(s_inotify!, path, Mask | Flags.IN_MASK_ADD); // others may hear more
+            const uint wanted = Mask | Flags.IN_MASK_ADD; // others may hear more
+            int watch = LookUp?.Invoke(s_inotify!, path, wanted) ?? Libc.inotify_add_watch(s_inotify!, path, wanted);
             int number = watch == -1 ? Marshal.GetLastPInvokeError() : 0;
             lock (s_gate)
             {
@@ -98,8 +106,8 @@ internal static unsafe class FileWatch
     private static void Join(int watch, IFileListener listener)
     {
         // inotify has one number for an inode, however many ask
-        if (s_listeners.TryGetValue(watch, out List<IFileListener>? others)) others.Add(listener);
-        else s_listeners.Add(watch, [listener]);
+        if (Tables.s_listeners.TryGetValue(watch, out List<IFileListener>? others)) others.Add(listener);
+        else Tables.s_listeners.Add(watch, [listener]);
     }
 
     private static bool EnsureInotify(string missed)
@@ -143,13 +151,14 @@ internal static unsafe class FileWatch
         lock (s_gate)
         {
             // One that is closing is not there any more.
-            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners)) return;
+            if (!Tables.s_listeners.TryGetValue(watch, out List<IFileListener>? listeners)) return;
             if (!listeners.Contains(listener)) return;
-            if (!hears) s_hearClosing.Remove(listener); // and in the kernel, even if it was not there: see Remove
-            else if (!s_hearClosing.Add(listener)) return;
+            // And in the kernel, even if it was not there: see Remove.
+            if (!hears) Tables.s_hearClosing.Remove(listener);
+            else if (!Tables.s_hearClosing.Add(listener)) return;
             foreach (IFileListener other in listeners)
             {
-                if (other != listener && s_hearClosing.Contains(other)) return;
+                if (other != listener && Tables.s_hearClosing.Contains(other)) return;
             }
 
             // Fails only for want of kernel memory, or when the file cannot be reached any more: then it is asked
@@ -163,12 +172,14 @@ internal static unsafe class FileWatch
     {
         lock (s_gate)
         {
-            s_hearClosing.Remove(listener); // the kernel goes on telling; the next listener that hears in vain ends it
-            if (!s_listeners.TryGetValue(watch, out List<IFileListener>? listeners) || !listeners.Remove(listener))
+            // The kernel goes on telling; the next listener that hears in vain ends it.
+            Tables.s_hearClosing.Remove(listener);
+            if (!Tables.s_listeners.TryGetValue(watch, out List<IFileListener>? listeners)
+                || !listeners.Remove(listener))
                 return;
             if (listeners.Count == 0)
             {
-                s_listeners.Remove(watch);
+                Tables.s_listeners.Remove(watch);
                 if (s_beginning > 0) s_ended.Add(watch);
                 // Fails only when the inode is gone and the kernel has dropped the watch by itself.
                 _ = Libc.inotify_rm_watch(s_inotify!, watch);
@@ -251,9 +262,9 @@ internal static unsafe class FileWatch
             var affected = new List<IFileListener>();
             if ((mask & Flags.IN_Q_OVERFLOW) != 0)
             {
-                foreach (List<IFileListener> all in s_listeners.Values) affected.AddRange(all);
+                foreach (List<IFileListener> all in Tables.s_listeners.Values) affected.AddRange(all);
             }
-            else if (s_listeners.TryGetValue(watch, out List<IFileListener>? listeners))
+            else if (Tables.s_listeners.TryGetValue(watch, out List<IFileListener>? listeners))
             {
                 affected.AddRange(listeners);
             }

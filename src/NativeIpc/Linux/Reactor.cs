@@ -23,11 +23,18 @@ namespace NativeIpc.Linux;
 internal static unsafe class Reactor
 {
     /// <summary>What the thread does for a part of this library.</summary>
-    /// <param name="Round">What is due, each time before it sleeps: outside of the gate. For how many milliseconds it
-    /// may sleep then; -1 for as long as nobody pokes it.</param>
-    /// <param name="IsNeeded">Whether the part still needs the thread. Under the gate.</param>
-    /// <param name="Ended">The thread has ended. Under the gate.</param>
-    internal sealed record Part(Func<int> Round, Func<bool> IsNeeded, Action Ended);
+    internal sealed class Part(Func<int> round, Func<bool> isNeeded, Action ended)
+    {
+        /// <summary>What is due, each time before it sleeps: outside of the gate. For how many milliseconds it may
+        /// sleep then; -1 for as long as nobody pokes it.</summary>
+        public Func<int> Round => round;
+
+        /// <summary>Whether the part still needs the thread. Under the gate.</summary>
+        public Func<bool> IsNeeded => isNeeded;
+
+        /// <summary>The thread has ended. Under the gate.</summary>
+        public Action Ended => ended;
+    }
 
     private const int MostEvents = 16;
 
@@ -36,7 +43,7 @@ internal static unsafe class Reactor
 
     internal static readonly Lock s_gate = new();
 
-    private static readonly Dictionary<long, object> s_sources = []; // an ISleeper to wake once, or an Action
+    private static Dictionary<long, object>? s_sources; // an ISleeper to wake once, or an Action
     private static readonly uint* s_word = (uint*)NativeMemory.AllocZeroed(sizeof(uint)); // the pokes, to sleep on
     private static Part[] s_parts = [];
     private static long s_lastNumber;
@@ -57,11 +64,28 @@ internal static unsafe class Reactor
     {
         Debug.Assert(s_gate.IsHeldByCurrentThread);
         Unloading.AtBegin(Poke);
-        if (!Array.Exists(s_parts, known => known == part)) Volatile.Write(ref s_parts, [.. s_parts, part]);
+        if (!IsKnown(part))
+        {
+            var parts = new Part[s_parts.Length + 1];
+            s_parts.CopyTo(parts, 0);
+            parts[^1] = part;
+            Volatile.Write(ref s_parts, parts);
+        }
+
         number = Hears ? 0 : Open();
         if (!s_isRunning && BackgroundThread.TryStart(Run, 128 * 1024, "NativeIpc watch") is not null)
             Volatile.Write(ref s_isRunning, true);
         return s_isRunning;
+    }
+
+    private static bool IsKnown(Part part)
+    {
+        foreach (Part known in s_parts)
+        {
+            if (known == part) return true;
+        }
+
+        return false;
     }
 
     /// <summary>Takes a descriptor into the thread's care. The caller holds the gate.</summary>
@@ -77,7 +101,7 @@ internal static unsafe class Reactor
         long number = ++s_lastNumber;
         if (!TryAdd(descriptor, source is ISleeper ? Flags.EPOLLIN | Flags.EPOLLONESHOT : Flags.EPOLLIN, number))
             return 0;
-        s_sources.Add(number, source);
+        (s_sources ??= []).Add(number, source);
         return number;
     }
 
@@ -88,7 +112,7 @@ internal static unsafe class Reactor
 
         // R2 Race: its event is under way. Safe because: the event finds nobody under its number, which is not used
         // again.
-        s_sources.Remove(number);
+        s_sources?.Remove(number);
     }
 
     /// <summary>Has the thread do its rounds soon. From any thread, with the gate or without.</summary>
@@ -179,12 +203,22 @@ internal static unsafe class Reactor
                 return;
             }
 
-            if (!s_sources.TryGetValue(number, out source)) return;
+            if (s_sources is null || !s_sources.TryGetValue(number, out source)) return;
             if (source is ISleeper) s_sources.Remove(number);
         }
 
         if (source is ISleeper sleeper) SleepWatch.Wake(sleeper);
         else ((Action)source)();
+    }
+
+    private static bool IsAnyNeeded()
+    {
+        foreach (Part part in s_parts)
+        {
+            if (part.IsNeeded()) return true;
+        }
+
+        return false;
     }
 
     /// <summary>Ends the thread if nobody needs it.</summary>
@@ -199,14 +233,14 @@ internal static unsafe class Reactor
             // Safe because: pokes are counted.
             Volatile.Write(ref s_isRunning, false);
             Interlocked.MemoryBarrier();
-            if (Volatile.Read(ref *s_word) != pokes || Array.Exists(s_parts, static part => part.IsNeeded()))
+            if (Volatile.Read(ref *s_word) != pokes || IsAnyNeeded())
             {
                 Volatile.Write(ref s_isRunning, true);
                 return false;
             }
 
             foreach (Part part in s_parts) part.Ended();
-            s_sources.Clear();
+            s_sources?.Clear();
             if (s_poke >= 0) _ = Libc.close_number(s_poke);
             if (s_epoll >= 0) _ = Libc.close_number(s_epoll);
             s_poke = s_epoll = -1;

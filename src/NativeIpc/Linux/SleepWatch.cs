@@ -22,11 +22,19 @@ internal static class SleepWatch
     private const int PatienceMilliseconds = 1000;
 
     private static readonly List<WeakReference<ISleeper>> s_sleepers = [];
-    private static readonly List<(ISleeper Sleeper, long Until)> s_notUpYet = [];
+    private static readonly List<LateSleeper> s_notUpYet = [];
     private static readonly Reactor.Part s_part = new(Round, IsNeeded, static () => s_hasNextRound = false);
     private static int s_watches;
     private static long s_nextRound;
     private static bool s_hasNextRound; // the thread comes by itself
+
+    // A class: a list of values of its own would be compiled by the JIT in each process.
+    private sealed class LateSleeper(ISleeper sleeper, long until)
+    {
+        public ISleeper Sleeper => sleeper;
+
+        public long Until => until;
+    }
 
     /// <summary>
     /// Whether the thread runs, or there is no need of it here. Where the system gives no thread, sleepers look now
@@ -41,6 +49,7 @@ internal static class SleepWatch
         if (!OperatingSystem.IsLinux()) return;
         lock (Reactor.s_gate)
         {
+            Sleepers.Note();
             s_sleepers.RemoveAll(static gone => !gone.TryGetTarget(out _));
             s_sleepers.Add(new(sleeper));
         }
@@ -72,7 +81,7 @@ internal static class SleepWatch
         {
             if (StartOrPoke())
             {
-                s_notUpYet.Add((sleeper, Environment.TickCount64 + PatienceMilliseconds));
+                s_notUpYet.Add(new(sleeper, Environment.TickCount64 + PatienceMilliseconds));
                 Reactor.Poke();
                 return;
             }
@@ -90,6 +99,25 @@ internal static class SleepWatch
 
     /// <summary>The same for all places between two addresses.</summary>
     public static void WakeAll(nint first, nint end)
+    {
+        // R2 Race: a thread is about to sleep there for the first time. Safe because: it is in the list before it says
+        // where it sleeps, and then looks whether the object is closed; the caller has closed it before this look.
+        Interlocked.MemoryBarrier();
+        if (Sleepers.HaveBeen) WakeListed(first, end);
+    }
+
+    /// <summary>Whether a thread has ever slept. Apart from the list, whose types a process without sleepers need not
+    /// load.</summary>
+    private static class Sleepers
+    {
+        private static bool s_haveBeen;
+
+        public static bool HaveBeen => Volatile.Read(ref s_haveBeen);
+
+        public static void Note() => Volatile.Write(ref s_haveBeen, true);
+    }
+
+    private static void WakeListed(nint first, nint end)
     {
         List<ISleeper>? there = null;
         lock (Reactor.s_gate)

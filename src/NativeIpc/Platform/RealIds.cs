@@ -41,8 +41,8 @@ internal sealed class RealIds
     /// <param name="overflow">The text of <c>overflowuid</c>; null when it cannot be read.</param>
     public static RealIds Of(string? map, string? overflow)
         => new(map is not null && Mapped(map) == All ? null
-            : uint.TryParse(overflow?.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
-                ? number : UsualOverflow);
+            : TryParse(overflow?.Trim() ?? "", out long number) && number <= uint.MaxValue
+                ? (uint)number : UsualOverflow);
 
     /// <summary>Whether a number is that of one user, and not of all who are not mapped.</summary>
     public bool IsReal(uint id) => id != _nobody;
@@ -69,19 +69,44 @@ internal sealed class RealIds
     public static bool MayBeThisUser(uint user) => user == Libc.geteuid();
 
     /// <summary>How many ids are mapped; the kernel takes no ranges that overlap.</summary>
+    /// <remarks>By hand: what .NET has to find lines and to parse numbers is a large part of a first lock.</remarks>
     private static long Mapped(string map)
     {
-        long mapped = 0;
-        foreach (ReadOnlySpan<char> line in map.AsSpan().EnumerateLines())
+        long mapped = 0, number = 0, last = 0;
+        int numbers = 0;
+        bool isInside = false;
+        for (int i = 0; i <= map.Length; i++)
         {
+            char read = i < map.Length ? map[i] : '\n';
+            if (char.IsAsciiDigit(read))
+            {
+                number = number > All ? number : (number * 10) + (read - '0');
+                isInside = true;
+                continue;
+            }
+
+            if (isInside) (last, number, numbers) = (number, 0, numbers + 1);
+            isInside = false;
+            if (read != '\n') continue;
+
             // Each line: first id inside, first id outside, how many.
-            int last = line.TrimEnd().LastIndexOf(' ');
-            if (last > 0
-                && long.TryParse(line[last..], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
-                CultureInfo.InvariantCulture, out long count)) mapped += count;
+            if (numbers == 3) mapped += last;
+            numbers = 0;
         }
 
         return mapped;
+    }
+
+    private static bool TryParse(string digits, out long number)
+    {
+        number = 0;
+        foreach (char digit in digits)
+        {
+            if (digit is < '0' or > '9' || number > All) return false;
+            number = (number * 10) + (digit - '0');
+        }
+
+        return digits.Length > 0;
     }
 
     private static RealIds Read(ref RealIds? kept, string mapFile, string overflowFile)
@@ -91,6 +116,7 @@ internal sealed class RealIds
         // a kernel without user namespaces
         if (error == Errno.ENOENT && Libc.TextOf("/proc/self/stat", out _) is not null) return kept =
             new RealIds(null);
+        if (map is not null && Mapped(map) == All) return kept = new RealIds(null);
         RealIds read = Of(map, Libc.TextOf(overflowFile, out _));
         // those pass
         return error is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM ? read : kept = read;

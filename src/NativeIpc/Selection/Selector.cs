@@ -16,30 +16,29 @@ internal static class Selector
     // What a failure names in place of a system call: none was made.
     private const string KeyCheck = "key check";
 
-    private static readonly ISharedMemoryBackend[] s_segments = OperatingSystem.IsWindows()
-        ? [new WindowsSegments()] : [new PosixSharedMemory(), new SystemVSegments()];
-    private static readonly ISemaphoreBackend[] s_semaphores = OperatingSystem.IsWindows()
-        ? [new WindowsSemaphores()] : [new PosixSemaphores(), new SystemVSemaphores()];
-    private static readonly IEventBackend[] s_events = OperatingSystem.IsWindows()
-        ? [new WindowsEvents()] : [new PosixEvents(), new SystemVEvents()];
+    // Each is made when it is first asked for, and not by a static constructor: the first lock of a process pays for
+    // each type that is loaded, and a native program has what it may reach.
+    private static ISharedMemoryBackend? s_posixSegments, s_otherSegments;
+    private static ISemaphoreBackend? s_posixSemaphores, s_otherSemaphores;
+    private static IEventBackend? s_posixEvents, s_otherEvents;
 
     /// <summary>Whether segments with keys of this type work here, now.</summary>
-    public static bool SupportsSegments(NativeIpcKeyType type) => Find(s_segments, type) is { WorksHere: true };
+    public static bool SupportsSegments(NativeIpcKeyType type) => Segments(type) is { WorksHere: true };
 
     /// <summary>Whether semaphores with keys of this type work here, now.</summary>
-    public static bool SupportsSemaphores(NativeIpcKeyType type) => Find(s_semaphores, type) is { WorksHere: true };
+    public static bool SupportsSemaphores(NativeIpcKeyType type) => Semaphores(type) is { WorksHere: true };
 
     /// <summary>Whether events with keys of this type work here, now.</summary>
-    public static bool SupportsEvents(NativeIpcKeyType type) => Find(s_events, type) is { WorksHere: true };
+    public static bool SupportsEvents(NativeIpcKeyType type) => Events(type) is { WorksHere: true };
 
     /// <summary>Whether permits of semaphores with keys of this type can be recorded here.</summary>
-    public static bool RecordsPermits(NativeIpcKeyType type) => Find(s_semaphores, type) is { RecordsPermits: true };
+    public static bool RecordsPermits(NativeIpcKeyType type) => Semaphores(type) is { RecordsPermits: true };
 
     /// <summary>The back end for a segment's key; a key that cannot work is refused here, before any system
     /// call.</summary>
     public static ISharedMemoryBackend ForSegment(string attempt, in NativeIpcKey key)
     {
-        ISharedMemoryBackend? backend = Find(s_segments, key.Type);
+        ISharedMemoryBackend? backend = Segments(key.Type);
         Check(attempt, key, IpcObjectKind.SharedMemory, backend is not null,
             backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
@@ -49,7 +48,7 @@ internal static class Selector
     /// call.</summary>
     public static ISemaphoreBackend ForSemaphore(string attempt, in NativeIpcKey key)
     {
-        ISemaphoreBackend? backend = Find(s_semaphores, key.Type);
+        ISemaphoreBackend? backend = Semaphores(key.Type);
         Check(attempt, key, IpcObjectKind.SystemSemaphore, backend is not null,
             backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
@@ -59,41 +58,44 @@ internal static class Selector
     /// call.</summary>
     public static IEventBackend ForEvent(string attempt, in NativeIpcKey key)
     {
-        IEventBackend? backend = Find(s_events, key.Type);
+        IEventBackend? backend = Events(key.Type);
         Check(attempt, key, IpcObjectKind.SystemEvent, backend is not null,
             backend is { WorksHere: false } ? backend.WhyNotHere : null);
         return backend!;
     }
 
-    private static IEventBackend? Find(IEventBackend[] backends, NativeIpcKeyType type)
+    private static ISharedMemoryBackend? Segments(NativeIpcKeyType type)
     {
-        foreach (IEventBackend backend in backends)
-        {
-            if (backend.Handles(type)) return backend;
-        }
-
-        return null;
+        if (!OperatingSystem.IsWindows() && type == NativeIpcKeyType.PosixRealtime)
+            return s_posixSegments ?? (s_posixSegments = new PosixSharedMemory());
+        ISharedMemoryBackend other = s_otherSegments ?? OtherSegments();
+        return other.Handles(type) ? other : null;
     }
 
-    private static ISharedMemoryBackend? Find(ISharedMemoryBackend[] backends, NativeIpcKeyType type)
-    {
-        foreach (ISharedMemoryBackend backend in backends)
-        {
-            if (backend.Handles(type)) return backend;
-        }
+    private static ISharedMemoryBackend OtherSegments()
+        => s_otherSegments = OperatingSystem.IsWindows() ? new WindowsSegments() : new SystemVSegments();
 
-        return null;
+    private static ISemaphoreBackend? Semaphores(NativeIpcKeyType type)
+    {
+        if (!OperatingSystem.IsWindows() && type == NativeIpcKeyType.PosixRealtime)
+            return s_posixSemaphores ?? (s_posixSemaphores = new PosixSemaphores());
+        ISemaphoreBackend other = s_otherSemaphores ?? OtherSemaphores();
+        return other.Handles(type) ? other : null;
     }
 
-    private static ISemaphoreBackend? Find(ISemaphoreBackend[] backends, NativeIpcKeyType type)
-    {
-        foreach (ISemaphoreBackend backend in backends)
-        {
-            if (backend.Handles(type)) return backend;
-        }
+    private static ISemaphoreBackend OtherSemaphores()
+        => s_otherSemaphores = OperatingSystem.IsWindows() ? new WindowsSemaphores() : new SystemVSemaphores();
 
-        return null;
+    private static IEventBackend? Events(NativeIpcKeyType type)
+    {
+        if (!OperatingSystem.IsWindows() && type == NativeIpcKeyType.PosixRealtime)
+            return s_posixEvents ?? (s_posixEvents = new PosixEvents());
+        IEventBackend other = s_otherEvents ?? OtherEvents();
+        return other.Handles(type) ? other : null;
     }
+
+    private static IEventBackend OtherEvents()
+        => s_otherEvents = OperatingSystem.IsWindows() ? new WindowsEvents() : new SystemVEvents();
 
     private static void Check(string attempt, in NativeIpcKey key, IpcObjectKind kind, bool hasBackend,
         (string Finding, string Remedy)? hindrance)

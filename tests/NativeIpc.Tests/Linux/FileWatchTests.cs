@@ -13,7 +13,6 @@ public sealed class FileWatchTests : IDisposable
     private static readonly TimeSpan s_watchdog = Patience.Seconds(60);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("nativeipc-watch").FullName;
-    private readonly Func<UnixDescriptor, string, uint, int> _lookUp = FileWatch.LookUp;
     private readonly ManualResetEventSlim _isInCall = new();
     private readonly ManualResetEventSlim _mayGoOn = new();
     private int _calls;
@@ -28,7 +27,7 @@ public sealed class FileWatchTests : IDisposable
     public void Dispose()
     {
         _mayGoOn.Set();
-        FileWatch.LookUp = _lookUp;
+        FileWatch.LookUp = null;
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -97,10 +96,10 @@ public sealed class FileWatchTests : IDisposable
     private void StopAt(string stopped, bool stopsAfter)
         => FileWatch.LookUp = (inotify, path, mask) =>
         {
-            if (path != stopped) return _lookUp(inotify, path, mask);
+            if (path != stopped) return Libc.inotify_add_watch(inotify, path, mask);
             bool isFirst = Interlocked.Increment(ref _calls) == 1;
             if (isFirst && !stopsAfter) Stop();
-            int watch = _lookUp(inotify, path, mask);
+            int watch = Libc.inotify_add_watch(inotify, path, mask);
             if (isFirst && stopsAfter) Stop();
             return watch;
         };

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace NativeIpc.Interop.Unix;
 
@@ -20,6 +21,11 @@ internal readonly record struct FileStatus(FileIdentity Identity, uint Mode, uin
 /// <summary>Device and inode.</summary>
 internal readonly record struct FileIdentity(ulong Device, ulong Inode)
 {
+    // Without the comparers that a record asks for, which .NET would make for the first lock.
+    public bool Equals(FileIdentity other) => Device == other.Device && Inode == other.Inode;
+
+    public override int GetHashCode() => (int)(Inode ^ (Inode >> 32) ^ (Device * 31));
+
     public override string ToString() => $"{Device:x}:{Inode}";
 }
 
@@ -251,6 +257,23 @@ internal static partial class Libc
             ReadTime(buffer + Statx.stx_atime), ReadTime(buffer + Statx.stx_mtime),
             ReadTime(buffer + Statx.stx_ctime));
         return error;
+    }
+
+    /// <summary>When the file was written that a path leads to, in ticks since 1970; Linux. Returns 0, or the error
+    /// number.</summary>
+    internal static unsafe int WrittenAt(string path, out long ticks)
+    {
+        byte* buffer = stackalloc byte[Statx.Size];
+        byte[] bytes = Encoding.UTF8.GetBytes(path + '\0');
+        fixed (byte* first = bytes)
+        {
+            int error = syscall_statx(s_statx, Flags.AT_FDCWD, first, Flags.AT_STATX_DONT_SYNC, Statx.BASIC_STATS,
+                buffer) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            byte* time = buffer + Statx.stx_mtime;
+            ticks = error != 0 ? 0
+                : (*(long*)time * TimeSpan.TicksPerSecond) + (*(uint*)(time + sizeof(long)) / 100);
+            return error;
+        }
     }
 
     // struct statx_timestamp: 64-bit seconds, then 32-bit nanoseconds.

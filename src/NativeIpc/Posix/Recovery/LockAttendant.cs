@@ -22,12 +22,15 @@ internal static class LockAttendant
             + "open";
 
     private static readonly Lock s_gate = new();
-    private static readonly HashSet<SteppingAside> s_unwatched = [];
-    private static readonly HashSet<SteppingAside> s_watched = [];
-    private static readonly HashSet<SteppingAside> s_away = [];
-    private static readonly HashSet<SteppingAside> s_asking = [];
+    private static readonly HashSet<SteppingAside> s_unwatched = MakeSet();
+    private static readonly HashSet<SteppingAside> s_watched = MakeSet();
+    private static readonly HashSet<SteppingAside> s_away = MakeSet();
+    private static readonly HashSet<SteppingAside> s_asking = MakeSet();
     private static readonly Func<int> s_round = Round;
     private static bool s_rests = true;
+
+    // To find the usual comparer of a type, .NET makes it by reflection.
+    private static HashSet<SteppingAside> MakeSet() => new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Takes a handle into its care.</summary>
     public static void Add(SteppingAside handle)
@@ -107,15 +110,12 @@ internal static class LockAttendant
     private static int Round()
     {
         Watch();
-        foreach (SteppingAside handle in Copy(s_asking)) Proceed(handle);
-        bool isAnyLate = false;
-        foreach (SteppingAside handle in Copy(s_away))
+        if (Copy(s_asking) is { } asking)
         {
-            if (Environment.TickCount64 < handle.ReturnBy) continue;
-            isAnyLate |= !handle.TryReturn() && handle.ReturnBy <= Environment.TickCount64;
-            Note(handle);
+            foreach (SteppingAside handle in asking) Proceed(handle);
         }
 
+        bool isAnyLate = Copy(s_away) is { } away && Return(away);
         lock (s_gate)
         {
             s_rests = s_asking.Count == 0 && s_away.Count == 0 && s_unwatched.Count == 0;
@@ -123,6 +123,19 @@ internal static class LockAttendant
             if (s_asking.Count > 0 || isAnyLate) return 1;
             return s_away.Count > 0 ? HolderSlots.LongestRequest / 10 : MillisecondsToNextWatch();
         }
+    }
+
+    private static bool Return(SteppingAside[] away)
+    {
+        bool isAnyLate = false;
+        foreach (SteppingAside handle in away)
+        {
+            if (Environment.TickCount64 < handle.ReturnBy) continue;
+            isAnyLate |= !handle.TryReturn() && handle.ReturnBy <= Environment.TickCount64;
+            Note(handle);
+        }
+
+        return isAnyLate;
     }
 
     private static int MillisecondsToNextWatch()
@@ -133,21 +146,22 @@ internal static class LockAttendant
         return (int)Math.Clamp(rest, 1, MillisecondsBeforeWatching);
     }
 
-    private static List<SteppingAside> Copy(HashSet<SteppingAside> handles)
+    private static SteppingAside[]? Copy(HashSet<SteppingAside> handles)
     {
-        var copy = new List<SteppingAside>();
         lock (s_gate)
         {
-            foreach (SteppingAside handle in handles) copy.Add(handle); // not by a spread: see FileWatch.Affected
+            if (handles.Count == 0) return null;
+            var copy = new SteppingAside[handles.Count];
+            handles.CopyTo(copy);
+            return copy;
         }
-
-        return copy;
     }
 
     private static void Watch()
     {
         long old = Environment.TickCount64 - MillisecondsBeforeWatching;
-        foreach (SteppingAside handle in Copy(s_unwatched))
+        if (Copy(s_unwatched) is not { } unwatched) return;
+        foreach (SteppingAside handle in unwatched)
         {
             if (handle.OpenedAt <= old) BeginToWatch(handle);
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using NativeIpc.Errors;
 using NativeIpc.Interop.Unix;
@@ -37,8 +38,8 @@ internal static class HolderSlots
     {
         refusal = 0;
 
-        // At random: handles that begin at the same slot try one another's first.
-        int start = Random.Shared.Next(Count);
+        // By chance: handles that begin at the same slot try one another's first.
+        int start = (int)((ulong)(Stopwatch.GetTimestamp() / 64) % (uint)Count);
         for (int i = 0; i < Count; i++)
         {
             int slot = (start + i) % Count;
