@@ -146,7 +146,7 @@ public sealed partial class SystemEvent
         {
         }
 
-        public ObjectDisposedException Disposed() => new(typeof(SystemEvent).FullName);
+        public ObjectDisposedException Disposed() => new("NativeIpc.SystemEvent");
     }
 
     // A struct, for which the waiting is compiled on its own.

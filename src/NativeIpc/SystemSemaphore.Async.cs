@@ -171,7 +171,7 @@ public sealed partial class SystemSemaphore
 
         public void AwaitMoment() => _semaphore.AwaitMoment();
 
-        public ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
+        public ObjectDisposedException Disposed() => new("NativeIpc.SystemSemaphore");
 
         // As a lock gives back: also while the object is being disposed.
         private void GiveBack()

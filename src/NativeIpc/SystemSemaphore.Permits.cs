@@ -185,7 +185,7 @@ public sealed partial class SystemSemaphore
         return table;
     }
 
-    private static ObjectDisposedException Disposed() => new(typeof(SystemSemaphore).FullName);
+    private static ObjectDisposedException Disposed() => new("NativeIpc.SystemSemaphore");
 
     private TimeoutException TimedOut(TimeSpan timeout)
         => new($"No permit of the semaphore {Failure.Describe(Key)} came within {timeout}: all of them are taken. "

@@ -173,6 +173,13 @@ internal static class Failure
 
     /// <summary>A text as one word of a shell.</summary>
     internal static string Quote(string text)
-        => text.All(c => char.IsAsciiLetterOrDigit(c) || "/._-+:,@%".Contains(c))
-            ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    {
+        foreach (char one in text)
+        {
+            if (!char.IsAsciiLetterOrDigit(one) && !"/._-+:,@%".Contains(one))
+                return $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        }
+
+        return text;
+    }
 }

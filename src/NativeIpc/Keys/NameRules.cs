@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.Text;
 using NativeIpc.Platform;
 
 namespace NativeIpc.Keys;
@@ -70,8 +70,8 @@ internal static class NameRules
             throw new ArgumentOutOfRangeException(nameof(kind), kind, "Qt 4.4 to 6.5 made no events.");
         if (!HasNames(type, environment.Platform) || name.Length == 0) return new NativeIpcKey("", type);
 
-        string hash = Convert.ToHexStringLower(Sha1(name));
-        string legacyName = string.Concat(LegacyPrefix(kind), string.Concat(name.Where(char.IsAsciiLetter)), hash);
+        string hash = Convert.ToHexStringLower(HashOf(name));
+        string legacyName = string.Concat(LegacyPrefix(kind), LettersOf(name), hash);
         string nativeKey = type switch
         {
             NativeIpcKeyType.Windows => legacyName,
@@ -96,8 +96,13 @@ internal static class NameRules
         if (!name.StartsWith(prefix, StringComparison.Ordinal) || name.Length < prefix.Length + HashLength)
             return false;
         string letters = name[prefix.Length..^HashLength];
-        if (!letters.All(char.IsAsciiLetter) || !name[^HashLength..].All(char.IsAsciiHexDigitLower)) return false;
-        if (letters.Length > 0 && Convert.ToHexStringLower(Sha1(letters)) == name[^HashLength..]) original = letters;
+        if (LettersOf(letters) != letters) return false;
+        foreach (char digit in name[^HashLength..])
+        {
+            if (!char.IsAsciiHexDigitLower(digit)) return false;
+        }
+
+        if (letters.Length > 0 && Convert.ToHexStringLower(HashOf(letters)) == name[^HashLength..]) original = letters;
         return true;
     }
 
@@ -178,7 +183,16 @@ internal static class NameRules
         return wasCut ? nativeKey[..WindowsMaxPath] : nativeKey;
     }
 
-#pragma warning disable CA5350 // SHA-1: the hash is part of Qt's names, not a protection.
-    private static byte[] Sha1(string name) => SHA1.HashData(NameText.Utf8.GetBytes(name));
-#pragma warning restore CA5350
+    private static string LettersOf(string name)
+    {
+        var letters = new StringBuilder(name.Length);
+        foreach (char one in name)
+        {
+            if (char.IsAsciiLetter(one)) letters.Append(one);
+        }
+
+        return letters.ToString();
+    }
+
+    private static byte[] HashOf(string name) => Sha1.Hash(NameText.Utf8.GetBytes(name));
 }

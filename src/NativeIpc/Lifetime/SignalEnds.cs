@@ -82,20 +82,11 @@ internal static class SignalEnds
         if (!RuntimeFeature.IsDynamicCodeSupported) return true; // native AOT: the program is its own host
         if (Environment.ProcessPath is not { } program) return false;
         if (Path.GetFileNameWithoutExtension(program) == "dotnet") return true;
-        try
-        {
-            const int mostRead = 1 << 20;
-            using FileStream file = File.OpenRead(program);
-            byte[] start = new byte[(int)Math.Min(file.Length, mostRead)];
-            file.ReadExactly(start);
-            if (start.AsSpan().IndexOf(HostMark) >= 0) return true;
+        const int mostRead = 1 << 20;
+        if (Libc.BytesOf(program, out _, mostRead, out int length) is not { } start) return false;
+        if (start.AsSpan(0, length).IndexOf(HostMark) >= 0) return true;
 
-            // A single file has the runtime itself, whose handler of SIGSEGV tells.
-            return Libc.IsOfProgram(Libc.SignalHandler(11));
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
+        // A single file has the runtime itself, whose handler of SIGSEGV tells.
+        return Libc.IsOfProgram(Libc.SignalHandler(11));
     }
 }

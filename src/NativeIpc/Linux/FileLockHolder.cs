@@ -99,14 +99,6 @@ internal static class FileLockHolder
     private static string OwnThread()
     {
         // /proc/thread-self leads to 1234/task/1235.
-        try
-        {
-            return Path.GetFileName(Directory.ResolveLinkTarget("/proc/thread-self",
-                returnFinalTarget: false)?.FullName) ?? "";
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
+        return Libc.LinkText("/proc/thread-self") is { } link ? link[(link.LastIndexOf('/') + 1)..] : "";
     }
 }

@@ -115,9 +115,9 @@ internal sealed record MemoryLimit(string File, long Bytes, long? Used)
     private static long Swap(string root)
     {
         const string head = "SwapTotal:";
-        string? line =
-            Read(root, "/proc/meminfo")?.Split('\n').FirstOrDefault(line
-            => line.StartsWith(head, StringComparison.Ordinal));
+        string? line = Read(root, "/proc/meminfo") is { } all
+            ? Array.Find(SystemText.LinesOf(all), static line => line.StartsWith(head, StringComparison.Ordinal))
+            : null;
         return line is not null
             && long.TryParse(line[head.Length..].Replace("kB", "", StringComparison.Ordinal),
             CultureInfo.InvariantCulture, out long kibibytes) ? kibibytes * 1024

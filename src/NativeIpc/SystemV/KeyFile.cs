@@ -91,16 +91,10 @@ internal sealed class KeyFile : IDisposable
         if (hasObject is null) return false;
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
-        try
-        {
-            // The one clock that file times are on.
-            TimeSpan age = DateTime.UnixEpoch.AddSeconds(now.tv_sec) - File.GetLastWriteTimeUtc(Path(Key));
-            return age < bound && age > -bound;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return true; // an unknown age: the caller waits no longer than for a young file
-        }
+        // The one clock that file times are on. Of an unknown age: the caller waits no longer than for a young file.
+        if (!OperatingSystem.IsLinux() || Libc.WrittenAt(Path(Key), out long written) != 0) return true;
+        long age = (now.tv_sec * TimeSpan.TicksPerSecond) + (now.tv_nsec / 100) - written;
+        return age < bound.Ticks && age > -bound.Ticks;
     }
 
     /// <summary>Whether objects of more than one project id may stand under the file, as far as this library has made

@@ -101,20 +101,15 @@ internal static class KeyFileTrust
         {
             if (folder.Length == 0) continue;
             int left = MostFiles;
-            try
+
+            // A folder that cannot be read names nothing.
+            foreach (string other in OperatingSystem.IsLinux() ? SystemText.Entries(folder) : [])
             {
-                foreach (string other in Directory.EnumerateFiles(folder))
-                {
-                    if (left-- == 0) break;
-                    if (other != path && Libc.ftok(other, projectId) == ipcKey
-                        && Libc.Status(other, followLink: true, out FileStatus status) == 0
-                        && status.Identity != identity)
-                        return other;
-                }
-            }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-            {
-                // A folder that cannot be read names nothing.
+                if (left-- == 0) break;
+                if (other != path && Libc.ftok(other, projectId) == ipcKey
+                    && Libc.Status(other, followLink: true, out FileStatus status) == 0
+                    && !status.IsDirectory && status.Identity != identity)
+                    return other;
             }
         }
 

@@ -82,7 +82,22 @@ internal static class SystemVLimits
                 + $"{s_semNames[(int)Sem.StepsOfAnOperation]}), and this one needs more: raise it "
                 + $"({Raise(Sem.StepsOfAnOperation, 32)}).");
 
-    private static Limit? Find(string name) => Read().FirstOrDefault(limit => limit.Name == name);
+    private static Limit? Find(string name)
+    {
+        foreach (Limit limit in Read())
+        {
+            if (limit.Name == name) return limit;
+        }
+
+        return null;
+    }
+
+    private static long PagesOf(List<SystemVTable.Row> segments)
+    {
+        long page = Environment.SystemPageSize, pages = 0;
+        foreach (SystemVTable.Row row in segments) pages += (row.Size + page - 1) / page;
+        return pages;
+    }
 
     /// <summary>A limit that the system sets.</summary>
     internal sealed record Limit(string Name, string Description, long? Used, long Maximum, string Unit);
@@ -104,12 +119,11 @@ internal static class SystemVLimits
             yield break; // no System V here
         }
 
-        long page = Environment.SystemPageSize;
         if (Setting("shmmni") is { } most)
             yield return new Limit("kernel.shmmni", "System V segments", segments.Count, most, "segments");
         if (Setting("shmall") is { } all)
             yield return new Limit("kernel.shmall", "memory of all System V segments together",
-                segments.Sum(row => (row.Size + page - 1) / page), all, "pages");
+                PagesOf(segments), all, "pages");
         if (Setting("shmmax") is { } largest)
             yield return new Limit("kernel.shmmax", "size of one System V segment", null, largest, "bytes");
         if (SystemText.FirstLine("/proc/sys/kernel/sem")?.Split('\t', ' ') is [_, var all1, _, var sets1]

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using NativeIpc.Interop.Unix;
+using NativeIpc.Platform;
 
 namespace NativeIpc.SystemV;
 
@@ -29,7 +31,9 @@ internal static class SystemVTable
         List<Row> rows = [];
         bool isSegment = kind == IpcObjectKind.SharedMemory;
         Span<long> fields = stackalloc long[16];
-        foreach (string line in File.ReadLines($"{Folder}/{(isSegment ? "shm" : "sem")}"))
+        string path = $"{Folder}/{(isSegment ? "shm" : "sem")}";
+        string text = Libc.TextOf(path, out int number, int.MaxValue) ?? throw Unreadable(path, number);
+        foreach (string line in SystemText.LinesOf(text))
         {
             int count = Split(line, fields);
             if (count < (isSegment ? 14 : 10)) continue; // the head line has no numbers
@@ -42,6 +46,13 @@ internal static class SystemVTable
         }
 
         return rows;
+    }
+
+    private static Exception Unreadable(string path, int number)
+    {
+        string message = $"{path}: {Marshal.GetPInvokeErrorMessage(number)}";
+        return number is Errno.EACCES or Errno.EPERM
+            ? new UnauthorizedAccessException(message) : new IOException(message, number);
     }
 
     /// <summary>The numbers of a line; the third is octal. 0 when it has anything else.</summary>

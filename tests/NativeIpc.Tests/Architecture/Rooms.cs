@@ -24,7 +24,7 @@ internal static class Rooms
         new("Errors", "Keys"),
 
         // What every back end needs.
-        new("Waiting/Bounds", "Interop"),
+        new("Waiting/Bounds", "Interop/Unix", "Interop"),
         new("Lifetime", "Interop/Unix", "Platform", "Keys", "Errors", "Waiting/Bounds"),
         new("Linux", "Interop/Unix", "Interop", "Options", "Platform", "Keys", "Errors", "Waiting/Bounds", "Lifetime"),
         new("Waiting", "Interop/Unix", "Keys", "Errors", "Waiting/Bounds", "Linux"),

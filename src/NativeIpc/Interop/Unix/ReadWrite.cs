@@ -34,14 +34,20 @@ internal static partial class Libc
 
     /// <summary>The text of a small file of /proc or /sys; null, with the error number, when it cannot be read.
     /// Throws nothing and loads nothing.</summary>
-    internal static unsafe string? TextOf(string path, out int error)
+    /// <param name="path">The file.</param>
+    /// <param name="error">0, or the error number.</param>
+    /// <param name="most">How many bytes are read at most.</param>
+    internal static string? TextOf(string path, out int error, int most = 64 << 10)
+        => BytesOf(path, out error, most, out int length) is { } text ? Encoding.UTF8.GetString(text, 0, length) : null;
+
+    /// <summary>The same as bytes.</summary>
+    internal static unsafe byte[]? BytesOf(string path, out int error, int most, out int length)
     {
-        const int most = 64 << 10;
+        length = 0;
         int file = open(path, Flags.O_RDONLY | Flags.O_CLOEXEC, 0);
         error = file == -1 ? Marshal.GetLastPInvokeError() : 0;
         if (error != 0) return null;
         byte[] text = new byte[1024];
-        int length = 0;
         try
         {
             while (length < most)
@@ -62,6 +68,6 @@ internal static partial class Libc
             _ = close(file);
         }
 
-        return Encoding.UTF8.GetString(text, 0, length);
+        return text;
     }
 }

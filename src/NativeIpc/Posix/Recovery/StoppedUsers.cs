@@ -1,3 +1,4 @@
+using NativeIpc.Interop.Unix;
 using NativeIpc.Linux;
 
 namespace NativeIpc.Posix.Recovery;
@@ -46,15 +47,8 @@ internal static class StoppedUsers
     /// <summary>Whether a process is in state T or t; null when that cannot be told, or it has ended.</summary>
     private static bool? IsStopped(int process)
     {
-        try
-        {
-            string text = File.ReadAllText($"/proc/{process}/stat");
-            int state = text.LastIndexOf(')') + 2; // its name, in brackets, may have brackets
-            return state < text.Length ? text[state] is 'T' or 't' : null;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+        if (Libc.TextOf($"/proc/{process}/stat", out _) is not { } text) return null;
+        int state = text.LastIndexOf(')') + 2; // its name, in brackets, may have brackets
+        return state < text.Length ? text[state] is 'T' or 't' : null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeIpc.Interop.Unix;
 
 namespace NativeIpc.Waiting.Bounds;
 
@@ -16,14 +17,7 @@ internal static class Crowd
     private static double Read(int processors)
     {
         if (!OperatingSystem.IsLinux()) return 1;
-        try
-        {
-            return Parse(File.ReadAllText("/proc/loadavg"), processors);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return 1;
-        }
+        return Libc.TextOf("/proc/loadavg", out _) is { } text ? Parse(text, processors) : 1;
     }
 
     /// <summary>The line of proc_loadavg(5), "0.20 0.18 0.12 3/80 11206": three threads run, or would if they got a
