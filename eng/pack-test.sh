@@ -412,6 +412,8 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/Nat
 else
     fail "the build of a project with the package NativeIpc.Channels writes declarations" "$(cat log)"
 fi
+verify "its assembly has them for nipc layout" "$(cat log)" \
+    grep -aq 'offsetof(Packed, text) == 4' "$work/NativeIpc.Channels/out/Hello.dll"
 
 beside NativeIpc.DistributedLock 'DistributedLock.Core NativeIpc' '
 using NativeIpc.DistributedLock;

@@ -23,15 +23,17 @@ internal static class LayoutCode
 
         var types = new LayoutSet();
         LayoutStruct? layout = new LayoutReader(types, cancel).Read(type, reports);
-        return new Generated(CodeText.File(type), layout is null ? null : Code(type, types, layout),
-            new EquatableList<Report>(reports));
+        if (layout is null) return new Generated(CodeText.File(type), null, new EquatableList<Report>(reports));
+        string description = LayoutText.Format(types);
+        return new Generated(CodeText.File(type), Code(type, description, layout), new EquatableList<Report>(reports),
+            description);
     }
 
-    private static string Code(INamedTypeSymbol type, LayoutSet types, LayoutStruct layout)
+    private static string Code(INamedTypeSymbol type, string description, LayoutStruct layout)
     {
         string Literal(string text) => SymbolDisplay.FormatLiteral(text, quote: true);
         string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
-        string attributes = $"[{Channels}SharedLayoutDescription({Literal(LayoutText.Format(types))})]\n";
+        string attributes = $"[{Channels}SharedLayoutDescription({Literal(description)})]\n";
         if (Known.Find(type, Known.StructLayout) is null)
         {
             attributes += $"[{Interop}StructLayout({Interop}LayoutKind.Sequential, Size = {Number(layout.Size)})]\n";

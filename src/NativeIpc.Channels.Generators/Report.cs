@@ -25,5 +25,6 @@ internal sealed record Report(DiagnosticDescriptor Rule, string Path, TextSpan S
     }
 }
 
-/// <summary>What is made of one struct: the code, if it has no fault, and what is to be said.</summary>
-internal sealed record Generated(string File, string? Code, EquatableList<Report> Reports);
+/// <summary>What is made of one struct: the code, if it has no fault, what is to be said, and the description of a
+/// layout.</summary>
+internal sealed record Generated(string File, string? Code, EquatableList<Report> Reports, string? Description = null);

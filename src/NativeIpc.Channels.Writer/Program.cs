@@ -35,7 +35,7 @@ try
 
         string text = DeclarationWriter.Write(language, types, args[2]);
         Write(DeclarationWriter.s_languages[index].Value, text);
-        all += LayoutFile.Heading(language) + text;
+        all += Declarations.Heading(language) + text;
     }
 
     Write("layout", all);

@@ -58,18 +58,50 @@ public sealed class DescriptionTests
     [Fact]
     public void An_assembly_and_the_file_of_its_build_have_the_same_layouts()
     {
-        LayoutSet ofAssembly = LayoutFile.Find(File.ReadAllBytes(typeof(Frame).Assembly.Location), out string? clash);
+        byte[] assembly = File.ReadAllBytes(typeof(Frame).Assembly.Location);
+        LayoutSet ofAssembly = LayoutFile.Find(assembly, out string? clash, out bool isDamaged);
         Assert.Null(clash);
+        Assert.False(isDamaged);
         byte[] built = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "layouts/sample.layout"));
         Assert.Equal(LayoutText.Format(ofAssembly), LayoutText.Format(LayoutFile.Find(built, out _)));
         foreach ((string language, string end) in DeclarationWriter.s_languages)
         {
-            Assert.Equal(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, $"layouts/sample.{end}")),
-                LayoutFile.Declarations(built, language));
+            string text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, $"layouts/sample.{end}"));
+            Assert.Equal(text, LayoutFile.Declarations(built, language, out _));
+            Assert.Equal(text, LayoutFile.Declarations(assembly, language, out isDamaged));
+            Assert.False(isDamaged);
         }
 
-        Assert.Null(LayoutFile.Declarations(built, "cobol"));
+        Assert.Null(LayoutFile.Declarations(built, "cobol", out _));
+        Assert.Null(LayoutFile.Declarations(assembly, "cobol", out isDamaged));
+        Assert.False(isDamaged);
         Assert.Equal(SharedLayouts.InfoOf<Frame>().Fingerprint, ((LayoutStruct)ofAssembly.Find("Frame")!).Fingerprint);
+    }
+
+    [Fact]
+    public void Declarations_that_are_cut_off_or_changed_are_damaged()
+    {
+        byte[] whole = Encoding.UTF8.GetBytes("MZ " + Declarations.Format(
+            DeclarationWriter.WriteAll(LayoutText.Parse(s_example)!, "example")));
+        Assert.NotNull(LayoutFile.Declarations(whole, "rust", out bool isDamaged));
+        Assert.False(isDamaged);
+        int begin = "MZ ".Length + Declarations.First.Length;
+        for (int length = begin; length < whole.Length; length += length < begin + 100 ? 1 : 997)
+        {
+            Assert.Null(LayoutFile.Declarations(whole.AsSpan(0, length), "c", out isDamaged));
+            Assert.True(isDamaged);
+        }
+
+        for (int at = begin; at < whole.Length; at += at < begin + 100 ? 1 : 997)
+        {
+            whole[at] ^= 2;
+            Assert.Null(LayoutFile.Declarations(whole, "c", out isDamaged));
+            Assert.True(isDamaged);
+            whole[at] ^= 2;
+        }
+
+        LayoutFile.Find(Encoding.UTF8.GetBytes(s_example + "nativeipc-layout 1\nstruct"), out _, out isDamaged);
+        Assert.True(isDamaged);
     }
 
     [Theory]

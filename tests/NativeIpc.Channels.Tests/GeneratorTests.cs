@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Diagnostics;
 using NativeIpc.Channels.Generators;
 
 namespace NativeIpc.Channels.Tests;
@@ -149,9 +151,29 @@ public sealed class GeneratorTests
         driver = driver.RunGenerators(compilation);
         driver = driver.RunGenerators(compilation.AddSyntaxTrees(CSharpSyntaxTree.ParseText("class Other;")));
         GeneratorRunResult second = driver.GetRunResult().Results.Single();
-        Assert.Single(second.GeneratedSources);
+        Assert.Equal(2, second.GeneratedSources.Length); // the struct's, and the assembly's
         Assert.All(second.TrackedOutputSteps.SelectMany(step => step.Value).SelectMany(step => step.Outputs),
             output => Assert.Equal(IncrementalStepRunReason.Cached, output.Reason));
+    }
+
+    [Theory]
+    [InlineData(null, "Layouts", true)]
+    [InlineData("my frames", "my_frames", true)]
+    [InlineData("x", "x", false)]
+    public void The_assembly_has_the_declarations_unless_it_is_told_not_to(string? name, string written, bool isWanted)
+    {
+        var options = new Options { ["NativeIpcLayoutInAssembly"] = isWanted ? "true" : "false" };
+        if (name is not null) options["NativeIpcLayoutName"] = name;
+        GeneratorDriver driver = CSharpGeneratorDriver.Create([new SharedLayoutGenerator().AsSourceGenerator()],
+            optionsProvider: options);
+        driver.RunGeneratorsAndUpdateCompilation(Compile("[SharedLayout] partial struct S { public int A; }"),
+            out Compilation whole, out _);
+        Assert.DoesNotContain(whole.GetDiagnostics(), said => said.Severity == DiagnosticSeverity.Error);
+        string[] texts = [.. whole.Assembly.GetAttributes()
+            .Where(given => given.AttributeClass!.Name == nameof(SharedLayoutDeclarationsAttribute))
+            .Select(given => (string)given.ConstructorArguments[0].Value!)];
+        Assert.Equal(isWanted ? 1 : 0, texts.Length);
+        if (isWanted) Assert.Contains($"namespace {written} {{", texts[0], StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -224,4 +246,27 @@ public sealed class GeneratorTests
             namespace Other { public enum Colour { Blue } }
             """)], [.. s_references, .. references.Select(path => MetadataReference.CreateFromFile(path))],
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
+
+    /// <summary>Properties of the build that the generator is told.</summary>
+    private sealed class Options : AnalyzerConfigOptionsProvider
+    {
+        private readonly Dictionary<string, string> _all = [];
+
+        public string this[string name]
+        {
+            set => _all["build_property." + name] = value;
+        }
+
+        public override AnalyzerConfigOptions GlobalOptions => new Given(_all);
+
+        public override AnalyzerConfigOptions GetOptions(SyntaxTree tree) => GlobalOptions;
+
+        public override AnalyzerConfigOptions GetOptions(AdditionalText textFile) => GlobalOptions;
+
+        private sealed class Given(Dictionary<string, string> all) : AnalyzerConfigOptions
+        {
+            public override bool TryGetValue(string key, [NotNullWhen(true)] out string? value)
+                => all.TryGetValue(key, out value);
+        }
+    }
 }

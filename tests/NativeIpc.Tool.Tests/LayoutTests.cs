@@ -83,6 +83,43 @@ public sealed class LayoutTests : IDisposable
         Assert.Contains("has no layouts", Nipc.Fail(2, "layout", Description()), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Declarations_are_taken_from_an_assembly()
+    {
+        string file = Path.Combine(_folder, "App.dll"), all = "\n--- c\nint c;\n--- rust\nlet x;\n";
+        ulong sum = 14695981039346656037;
+        foreach (char c in all) sum = unchecked((sum ^ c) * 1099511628211);
+        string inside = $"MZ\0\u0080{s_description}\u0080"
+            + $"nativeipc-declarations 1 {all.Length} {sum:x16}\n{all}\u0080rest";
+        File.WriteAllText(file, inside);
+        Assert.Equal(s_description, Nipc.Succeed("layout", file) + "\n");
+        Assert.Equal("int c;", Nipc.Succeed("layout", file, "--lang", "c"));
+        Assert.Equal("let x;", Nipc.Succeed("layout", file, "--lang", "rust"));
+        Assert.Contains("NativeIpcLayoutInAssembly", Nipc.Fail(2, "layout", file, "--lang", "cpp"),
+            StringComparison.Ordinal);
+        foreach (string damaged in new[] { inside.Replace("int c", "int d", StringComparison.Ordinal), inside[..^20] })
+        {
+            File.WriteAllText(file, damaged);
+            Assert.Equal(s_description, Nipc.Succeed("layout", file) + "\n");
+            Assert.Contains("is damaged", Nipc.Fail(2, "layout", file, "--lang", "c"), StringComparison.Ordinal);
+        }
+
+        File.WriteAllText(file, inside.Replace("text:16 40", "text:16 41", StringComparison.Ordinal));
+        Assert.Contains("is damaged", Nipc.Fail(2, "layout", file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_has_no_layouts_is_said_by_what_it_is()
+    {
+        string file = Path.Combine(_folder, "file");
+        foreach ((string begin, string told) in new[] { ("MZ", "[SharedLayout]"), ("\u007FELF", "native program"),
+            ("", "neither an assembly"), ("text", "neither an assembly") })
+        {
+            File.WriteAllText(file, begin);
+            Assert.Contains(told, Nipc.Fail(2, "layout", file), StringComparison.Ordinal);
+        }
+    }
+
     private string Description()
     {
         string file = Path.Combine(_folder, "example.layout");

@@ -36,8 +36,8 @@ internal abstract class DeclarationWriter
     public static string Write(string language, LayoutSet types, string source)
     {
         var name = new StringBuilder();
-        foreach (char c in SnakeCase.Of(source)) name.Append(char.IsAsciiLetterOrDigit(c) ? c : '_');
-        if (name.Length == 0 || char.IsAsciiDigit(name[0])) name.Insert(0, "layouts_");
+        foreach (char c in SnakeCase.Of(source)) name.Append(c is (>= 'a' and <= 'z') or (>= '0' and <= '9') ? c : '_');
+        if (name.Length == 0 || name[0] is >= '0' and <= '9') name.Insert(0, "layouts_");
         DeclarationWriter writer = language switch
         {
             "c" => new CWriter(types, name.ToString()),
@@ -54,6 +54,16 @@ internal abstract class DeclarationWriter
 
         writer.End();
         return writer._text.ToString();
+    }
+
+    /// <summary>The declarations in all languages, each behind its heading, behind an end of line.</summary>
+    /// <inheritdoc cref="Write(string, LayoutSet, string)" path="/param[@name != 'language']"/>
+    public static string WriteAll(LayoutSet types, string source)
+    {
+        var all = new StringBuilder("\n");
+        foreach (KeyValuePair<string, string> language in s_languages)
+            all.Append(Declarations.Heading(language.Key)).Append(Write(language.Key, types, source));
+        return all.ToString();
     }
 
     protected abstract void Begin();

@@ -21,21 +21,30 @@ internal sealed class LayoutFields
         int colon = File.Exists(given) ? -1 : given.LastIndexOf(':');
         string? type = colon < 0 ? null : given[(colon + 1)..];
         _file = colon < 0 ? given : given[..colon];
-        _types = ReadFile(_file);
+        _types = Read(_file, File.ReadAllBytes(_file));
         if (type is null) return;
         _asked = _types.Find(type) as LayoutStruct
             ?? throw ToolException.Usage($"{_file} has no layout '{type}'. It has: {Names()}.");
     }
 
     /// <summary>The layouts of a file.</summary>
-    public static LayoutSet ReadFile(string file)
+    /// <param name="file">Its name.</param>
+    /// <param name="content">Its bytes.</param>
+    public static LayoutSet Read(string file, ReadOnlySpan<byte> content)
     {
-        LayoutSet types = LayoutFile.Find(File.ReadAllBytes(file), out string? clash);
+        LayoutSet types = LayoutFile.Find(content, out string? clash, out bool isDamaged);
+        if (isDamaged) throw Damaged(file);
         if (clash is not null) throw ToolException.Usage($"{file} has two layouts with the name {clash}.");
-        return types.Types.Count > 0 ? types
-            : throw ToolException.Usage($"{file} has no layouts: it is neither an assembly with [SharedLayout] structs "
-                + "nor what 'nipc layout' writes.");
+        return types.Types.Count > 0 ? types : throw ToolException.Usage($"{file} has no layouts: it is "
+            + (content.StartsWith("MZ"u8) ? "an assembly or a program, and no struct of .NET in it has [SharedLayout]."
+                : content.StartsWith("\u007FELF"u8)
+                    ? "a native program, which keeps none. Take the assembly that it was made of."
+                : "neither an assembly with [SharedLayout] structs nor what 'nipc layout' writes."));
     }
+
+    /// <summary>What is said of a file that has a part of a layout.</summary>
+    public static ToolException Damaged(string file)
+        => ToolException.Usage($"{file} is damaged: something in it begins as a layout and is none. Build it anew.");
 
     /// <summary>The fields of a segment.</summary>
     /// <param name="name">What the segment is called.</param>
