@@ -39,6 +39,43 @@ public sealed class WindowsTests : ChannelTests
     }
 
     [Fact]
+    public async Task Readers_of_a_topic_sleep_until_they_are_woken_all_at_once()
+    {
+        const int BellAt = 384, WakesAt = 392, Readers = 3, Rounds = 200;
+        NativeIpcKey key = NextKey();
+        using SharedTopic topic = SharedTopic.CreateNew(key, 100);
+        using SharedTopicWriter writer = topic.OpenWriter();
+        using SharedMemory raw = SharedMemory.OpenExisting(key);
+        long[] seen = new long[Readers];
+        SharedTopicReader[] readers = [.. seen.Select(_ => topic.OpenReader())];
+        Task[] reading = [.. Enumerable.Range(0, Readers).Select(self => Task.Run(async () =>
+        {
+            using SharedTopicReader reader = readers[self];
+            byte[] message = new byte[100];
+            while (self == 0 ? await reader.WaitToReadAsync(Watchdog) : reader.WaitToRead(Watchdog))
+            {
+                while (reader.TryRead(message, out _)) Volatile.Write(ref seen[self], reader.Position);
+            }
+        }))];
+
+        // Asleep: at a bell that is set. The next message wakes all of them, and they say so by having it.
+        uint before = Volatile.Read(ref raw.GetReference<uint>(WakesAt));
+        for (long round = 1; round <= Rounds; round++)
+        {
+            SpinUntil(() => Volatile.Read(ref raw.GetReference<uint>(BellAt)) == 1);
+            writer.Write([1]);
+            SpinUntil(() => Enumerable.Range(0, Readers).All(self => Volatile.Read(ref seen[self]) == round));
+        }
+
+        Assert.True(Volatile.Read(ref raw.GetReference<uint>(WakesAt)) - before >= Rounds);
+        writer.Complete();
+        await Task.WhenAll(reading).WaitAsync(Watchdog);
+
+        static void SpinUntil(Func<bool> condition)
+            => Assert.True(SpinWait.SpinUntil(condition, Watchdog), "It goes on for ever.");
+    }
+
+    [Fact]
     public void A_killed_writer_is_named_while_it_lives_and_followed_by_one_that_is_told()
     {
         NativeIpcKey key = NextKey();

@@ -24,7 +24,9 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     private static readonly TimeSpan s_shortestLook = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan s_longestLook = TimeSpan.FromMilliseconds(20);
 
-    private readonly bool _isSilent = segment.IsSilent(at);
+    private readonly bool _isSilent = segment.IsSilent;
+    private SystemEvent? _wake; // Windows, a topic: the event at which to sleep, and its number
+    private uint _wakeNumber;
     private SpinHabit _habit;
     private int _inside = 1; // the owner
     private bool _isBarrierRefused;
@@ -42,7 +44,10 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         while (true)
         {
             if (TryArm(ref most, ref look, out TimeSpan longest, out uint expected)) return true;
-            segment.Sleep(SleepAt, expected, until.Slice(longest), cancellationToken);
+            if (OperatingSystem.IsWindows() && _wake is { } wake)
+                wake.Wait(until.Slice(longest), cancellationToken);
+            else
+                segment.Sleep(SleepAt, expected, until.Slice(longest), cancellationToken);
             if (HasNewsForAll()) return true;
             if (until.IsOver) return false;
         }
@@ -68,6 +73,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     {
         if (OperatingSystem.IsLinux())
             await segment.Memory.WaitOnWordAsync(SleepAt, expected, longest, cancellationToken).ConfigureAwait(false);
+        else if (OperatingSystem.IsWindows() && _wake is { } wake)
+            await wake.WaitAsync(longest, cancellationToken).ConfigureAwait(false);
         else if (OperatingSystem.IsWindows() && segment.BellAt(SleepAt) is { } bell)
             await bell.WaitAsync(longest, cancellationToken).ConfigureAwait(false);
         else if (Volatile.Read(ref segment.Word(SleepAt)) == expected)
@@ -157,6 +164,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         }
         finally
         {
+            if (OperatingSystem.IsWindows()) _wake?.Dispose();
             segment.EndUse();
         }
     }
@@ -166,7 +174,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     private bool HasNewsForAll()
     {
         if (!owner.HasNews()) return false;
-        if (isShared && !_isSilent && Volatile.Read(ref segment.Word(ChannelLayout.WakingAt)) != 0)
+        bool isLinux = OperatingSystem.IsLinux(); // only there does the kernel wake one
+        if (isLinux && isShared && !_isSilent && Volatile.Read(ref segment.Word(ChannelLayout.WakingAt)) != 0)
             segment.Wake(at, int.MaxValue);
         return true;
     }
@@ -206,6 +215,13 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         }
 
         expected = 1;
+        if (OperatingSystem.IsWindows() && segment.HasWakes(at))
+        {
+            longest = most;
+            most = s_longest;
+            return TryArmNumbered();
+        }
+
         Volatile.Write(ref segment.Word(at), 1);
         ChannelStop.At("bell.armed");
 
@@ -217,5 +233,33 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         if (!owner.HasNews()) return false;
         if (!isShared) Volatile.Write(ref segment.Word(at), 0);
         return true;
+    }
+
+    /// <summary>Says that a sleep comes, at the event of the number that is now.</summary>
+    [SupportedOSPlatform("windows")]
+    private bool TryArmNumbered()
+    {
+        ref uint word = ref segment.Word(ChannelLayout.WakesAt);
+        while (true)
+        {
+            uint number = Volatile.Read(ref word);
+            if (_wake is null || _wakeNumber != number)
+            {
+                _wake?.Dispose();
+                _wake = null;
+                _wake = segment.OpenWake(number);
+                _wakeNumber = number;
+            }
+
+            Volatile.Write(ref segment.Word(at), 1);
+            ChannelStop.At("bell.armed");
+
+            // R6 Race: a writer shows something before the 1 is seen, or wakes those of this number before this one has
+            // its event. Safe because: both make a full barrier, so this sees what was shown, or the other side the 1;
+            // and whoever wakes raises the number first.
+            Interlocked.MemoryBarrier();
+            if (owner.HasNews()) return true;
+            if (Volatile.Read(ref word) == number) return false;
+        }
     }
 }

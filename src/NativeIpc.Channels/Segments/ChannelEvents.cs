@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.Versioning;
 
 namespace NativeIpc.Channels.Segments;
 
 /// <summary>What a channel on Windows has beside its segment: events of the kernel with its name and a suffix. An event
-/// that exists is a role that is held; the kernel ends it with its holder. Two more wake the sides of a ring.</summary>
+/// that exists is a role that is held; the kernel ends it with its holder. Two more wake the sides of a ring; the
+/// readers of a topic sleep at one with a number, which is set once.</summary>
 [SupportedOSPlatform("windows")]
 internal sealed class ChannelEvents : IDisposable
 {
@@ -18,7 +20,7 @@ internal sealed class ChannelEvents : IDisposable
 
     /// <param name="key">The key of the segment.</param>
     /// <param name="options">Those of the segment; null for the defaults.</param>
-    /// <param name="hasBells">Whether it is a ring: no event wakes all readers of a topic and then rests.</param>
+    /// <param name="hasBells">Whether it is a ring: the readers of a topic have other events.</param>
     public ChannelEvents(in NativeIpcKey key, SharedMemoryOptions? options, bool hasBells)
     {
         _key = key;
@@ -87,6 +89,18 @@ internal sealed class ChannelEvents : IDisposable
         _ => null,
     };
 
+    /// <summary>The event at which readers of a topic sleep while the number is this one. It exists as long as one of
+    /// them has it.</summary>
+    public SystemEvent OpenWake(uint number)
+        => SystemEvent.CreateOrOpen(KeyOf(WakeName(number)), EventResetMode.ManualReset, options: _options);
+
+    /// <summary>Wakes the readers that sleep at this number.</summary>
+    public void Wake(uint number)
+    {
+        if (!SystemEvent.TryOpenExisting(KeyOf(WakeName(number)), out SystemEvent? wake, _options)) return;
+        using (wake) wake.Set();
+    }
+
     public void Dispose()
     {
         _readerBell?.Dispose();
@@ -97,6 +111,8 @@ internal sealed class ChannelEvents : IDisposable
             _roles.Clear();
         }
     }
+
+    private static string WakeName(uint number) => "wake-" + number.ToString(CultureInfo.InvariantCulture);
 
     private NativeIpcKey KeyOf(long at) => KeyOf(at switch
     {

@@ -26,6 +26,7 @@ internal static class ChannelLayout
     internal const int HeadAt = 256;
     internal const int ReaderBellAt = 384;
     internal const int WakingAt = 388;
+    internal const int WakesAt = 392; // Windows, a topic: the number of the event at which its readers sleep
     internal const int WriterBellAt = 512;
     internal const int WriterNoteAt = 640;
     internal const int ReaderNoteAt = 768;

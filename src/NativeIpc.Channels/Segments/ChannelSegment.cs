@@ -133,8 +133,12 @@ internal sealed unsafe class ChannelSegment : IDisposable
         else RoleLocks.Unlock(_file!, Place(at));
     }
 
-    /// <summary>Whether nobody rings it: what it is for is to be looked at from time to time.</summary>
-    public bool IsSilent(int bell) => !CanWrite || (OperatingSystem.IsWindows() && _events!.BellAt(bell) is null);
+    /// <summary>Whether nobody rings for this instance, which cannot set a bell: it looks from time to time.</summary>
+    public bool IsSilent => !CanWrite;
+
+    /// <summary>Whether the sleepers at a bell have events with a number: the readers of a topic on Windows.</summary>
+    public bool HasWakes(int bell)
+        => OperatingSystem.IsWindows() && Kind == ChannelLayout.TopicKind && bell == ChannelLayout.ReaderBellAt;
 
     /// <summary>Sleeps while a word has a value, until it is woken, or for a time. May end early.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
@@ -163,7 +167,23 @@ internal sealed unsafe class ChannelSegment : IDisposable
     public void Wake(int at, int count)
     {
         if (OperatingSystem.IsLinux()) Memory.WakeWord(at, count);
+        else if (OperatingSystem.IsWindows() && HasWakes(at)) WakeNumbered();
         else if (OperatingSystem.IsWindows()) _events!.BellAt(at)?.Set();
+    }
+
+    /// <summary>The event at which readers of a topic sleep while the number is this one.</summary>
+    [SupportedOSPlatform("windows")]
+    public SystemEvent OpenWake(uint number) => _events!.OpenWake(number);
+
+    [SupportedOSPlatform("windows")]
+    private void WakeNumbered()
+    {
+        // R4 Race: a reader opens the event of the number before, and sleeps. Safe because: it reads the number again
+        // behind that. Either it sees the new one, or the event is there by now, and this sets it.
+        // R5 Race: one was killed between these two steps. Safe because: the next one sets the event before, too.
+        uint number = Interlocked.Increment(ref Word(ChannelLayout.WakesAt)) - 1;
+        _events!.Wake(number);
+        _events.Wake(number - 1);
     }
 
     /// <summary>Whether another instance or process has the lock of one of some bytes.</summary>

@@ -13,7 +13,7 @@ namespace NativeIpc.Channels;
 /// in place says so at its end. No torn message is given as good.</para>
 /// <para>Linux, with keys of the types posix and systemv; Windows, with keys of the type windows. A segment that is
 /// opened for reading will do for readers; they then look for news every 1 to 20 ms when they wait, instead of being
-/// woken, and on Windows they always do.</para>
+/// woken.</para>
 /// <para>Thread safety: this class from any thread. A writer and a reader: of one thread at a time each.</para>
 /// </remarks>
 [SupportedOSPlatform("linux")]
