@@ -16,10 +16,16 @@ using NativeIpc.Channels.Peer;
 //                                                   says stop; go: waits for a line first. "writing", "done TOOKOVER"
 //   take KEY LEDGER AREA POINT NTH once|again       one of many readers, until nothing more comes: "reading", "done"
 //   turn KEY write|read          has the turn: "held", then waits for a line
-//   show KEY POINT, show-topic KEY POINT, free KEY POINT
-//                                write a message, or read one and release it, once a line has come: "open" before
+//   show KEY POINT, show-topic KEY POINT, free KEY POINT, end KEY POINT
+//                                write a message, or read one and release it, or say that nothing more comes, once a
+//                                line has come: "open" before. "unlisted" behind it: in a thread without a list of
+//                                robust futexes, as those of musl are
+//   make KEY POINT, make-topic KEY POINT
+//                                make one, and are killed at it
 //   storm-write KEY LEDGER POINT NTH, storm-read KEY LEDGER POINT NTH once|again
 //                                Storm.cs; point "-": ends after NTH messages
+//   storm-put KEY LEDGER ID POINT NTH END, storm-take KEY LEDGER ID POINT NTH END once|again
+//                                ManyStorm.cs; END: ends after so many messages
 //   look KEY taken|lost          says who the writer is: one that takes the role during the look; or, without the
 //                                descriptor of the locks, what is thrown
 //   roles KEY                    as another user than the maker: whether it becomes the writer, or why not
@@ -29,7 +35,13 @@ using NativeIpc.Channels.Peer;
 // that of the last it has shown. A reader: word 0 counts the words behind it, each the number of a message.
 string[] words = args;
 bool isOnLine = false; // a line has come
-if (words[0] is "show" or "show-topic" or "free" or "storm-write" or "storm-read")
+if (words[0] is "storm-put" or "storm-take")
+{
+    await ManyStormed();
+    return;
+}
+
+if (words[0] is "show" or "show-topic" or "free" or "end" or "make" or "make-topic" or "storm-write" or "storm-read")
 {
     Killed();
     return;
@@ -371,6 +383,13 @@ void Killed()
     bool isStorm = words[0].StartsWith("storm", StringComparison.Ordinal);
     string at = isStorm ? words[3] : words[2];
     int times = isStorm ? Number(words[4]) : int.MaxValue;
+    if (words[^1] == "unlisted")
+    {
+        const int SizeOfHead = 24;
+        bool isArm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+        if (Native.syscall(isArm ? 99 : 273, 0, SizeOfHead) != 0) throw new NotSupportedException("set_robust_list");
+    }
+
     using Storm? storm = isStorm ? new Storm(words[1], words[2]) : null;
     if (at != "-")
     {
@@ -387,11 +406,33 @@ void Killed()
         case "show": Show(); break;
         case "show-topic": ShowTopic(); break;
         case "free": Free(); break;
+        case "end": End(); break;
+        case "make" or "make-topic": Make(); break;
         case "storm-write": storm!.Write(end); break;
         default:
             storm!.Read(words[5] == "once" ? SharedRingDelivery.AtMostOnce : SharedRingDelivery.AtLeastOnce, end);
             break;
     }
+}
+
+async Task ManyStormed()
+{
+    int times = Number(words[5]);
+    using var storm = new ManyStorm(words[1], words[2], Number(words[3]), isGreedy: words[4] == "turn.kept");
+    Stop(reached =>
+    {
+        if (reached != words[4] || Interlocked.Decrement(ref times) > 0 || storm.IsOver) return;
+        storm.Note(reached);
+        _ = Native.kill(Environment.ProcessId, 9);
+    });
+    if (words[0] == "storm-put")
+    {
+        await storm.Write((ulong)Number(words[6]));
+        return;
+    }
+
+    await storm.Read(words[7] == "once" ? SharedRingDelivery.AtMostOnce : SharedRingDelivery.AtLeastOnce,
+        (ulong)Number(words[6]));
 }
 
 void Show()
@@ -420,6 +461,23 @@ void Free()
     reader.TryRead(out _);
     reader.Release();
     Console.WriteLine("freed");
+}
+
+void Make()
+{
+    NativeIpcKey made = NativeIpcKey.Parse(words[1], null);
+    isOnLine = true;
+    if (words[0] == "make") SharedRing.CreateOrOpen(made, 4096).Dispose();
+    else SharedTopic.CreateOrOpen(made, 100).Dispose();
+}
+
+void End()
+{
+    using SharedRing ring = SharedRing.OpenExisting(NativeIpcKey.Parse(words[1], null));
+    using SharedRingWriter writer = ring.OpenWriter();
+    AwaitLine();
+    writer.Complete();
+    Console.WriteLine("ended");
 }
 
 void AwaitLine()
@@ -514,4 +572,7 @@ internal static partial class Native
 
     [LibraryImport("libc")]
     internal static partial int close(int descriptor);
+
+    [LibraryImport("libc")]
+    internal static partial nint syscall(nint number, nint list, nint size);
 }

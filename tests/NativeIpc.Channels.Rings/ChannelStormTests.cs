@@ -8,7 +8,7 @@ namespace NativeIpc.Channels.Rings;
 /// others wait for it; whoever has it is killed at a step, and another one comes. Every message is accounted for, and
 /// every takeover is told. <c>NATIVEIPC_LONG</c> for the full number.</summary>
 [NeedsLinux("Channels are there on Linux.")]
-public sealed class ChannelStormTests : LanguageTests
+public sealed class ChannelStormTests : StormTests
 {
     private static readonly Dictionary<string, string[]> s_steps = new()
     {
@@ -39,7 +39,6 @@ public sealed class ChannelStormTests : LanguageTests
     private static readonly string[] s_languages = ["dotnet", "c", "python"];
 
     private readonly Random _random = NewRandom();
-    private readonly SortedDictionary<string, int> _killed = [];
     private int _begun;
 
     [Theory]
@@ -51,7 +50,7 @@ public sealed class ChannelStormTests : LanguageTests
         NativeIpcKey key = NextKey(), ledgerKey = NextKey();
         using SharedRing ring = SharedRing.CreateNew(key, 16384);
         using SharedMemory ledger = SharedMemory.CreateNew(ledgerKey, Storm.Size);
-        List<(Process Process, string Language, string Verb, string Step)> all = [];
+        List<Victim> all = [];
         for (int i = 0; i < Each; i++)
         {
             all.Add(Begin("write", key, ledgerKey, delivery));
@@ -63,18 +62,18 @@ public sealed class ChannelStormTests : LanguageTests
         while (kills < RingCrashTests.Kills)
         {
             int ended = WaitForAny(all);
-            (Process process, string language, string verb, string step) = all[ended];
-            if (Judge(process, language, verb, step)) kills++;
+            Victim victim = all[ended];
+            if (Judge(victim)) kills++;
             else ends++;
-            all[ended] = Begin(verb, key, ledgerKey, delivery);
+            all[ended] = Begin(victim.Verb, key, ledgerKey, delivery);
         }
 
         // Now everyone comes to its end: the writers say that nothing more comes, the readers read all.
         Set(Storm.Stop, 1);
-        foreach ((Process process, string language, string verb, string step) in all)
+        foreach (Victim victim in all)
         {
-            Ended(process);
-            Judge(process, language, verb, step);
+            Ended(victim.Process);
+            Judge(victim);
         }
 
         ulong last = Get(Storm.Last), writers = Get(Storm.Writers), sum = 0, shownLast = 0, lastWriter = 0;
@@ -98,15 +97,14 @@ public sealed class ChannelStormTests : LanguageTests
             {sum} messages, {Get(Storm.Again)} given again, {Get(Storm.Lost)} had by killed readers;
             {writers} writers ({Get(Storm.ToldWriters)} were told), {Get(Storm.Readers)} readers
             ({Get(Storm.ToldReaders)} were told)
-            {string.Join('\n', _killed.Select(one => $"{one.Value,5} {one.Key}"))}
+            {KilledLines}
             """);
 
         ulong Get(long at) => Volatile.Read(ref ledger.GetReference<ulong>(8 * at));
         void Set(long at, ulong value) => Volatile.Write(ref ledger.GetReference<ulong>(8 * at), value);
     }
 
-    private (Process Process, string Language, string Verb, string Step) Begin(string verb, NativeIpcKey key,
-        NativeIpcKey ledger, string delivery)
+    private Victim Begin(string verb, NativeIpcKey key, NativeIpcKey ledger, string delivery)
     {
         // One after the other: those that start quickly would have the role all the time.
         string language = s_languages[_begun++ % s_languages.Length];
@@ -127,34 +125,6 @@ public sealed class ChannelStormTests : LanguageTests
         string[] more = verb == "read" ? [step, $"{nth}", delivery] : [step, $"{nth}"];
         Process process = language == "dotnet" ? In(language, "storm-" + verb, key, [$"{ledger}", .. more])
             : In(language, "storm-" + verb, key, [ledger.NativeKey, .. more]);
-        return (process, language, verb, step);
-    }
-
-    private static int WaitForAny(List<(Process Process, string Language, string Verb, string Step)> all)
-    {
-        long begin = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            int ended = all.FindIndex(one => one.Process.HasExited);
-            if (ended >= 0) return ended;
-            Assert.True(Stopwatch.GetElapsedTime(begin) < Watchdog, "The storm stands still: "
-                + string.Join(", ", all.Select(one => $"{one.Language} {one.Verb} {one.Step}")));
-            all[0].Process.WaitForExit(1);
-        }
-    }
-
-    /// <summary>Whether it was killed; otherwise it has ended as it should.</summary>
-    private bool Judge(Process process, string language, string verb, string step)
-    {
-        process.WaitForExit();
-        string said = process.StandardOutput.ReadToEnd();
-        int code = process.ExitCode;
-        Release(process);
-        Assert.True(code is 0 or 137, $"{language} {verb} {step}: {code} {said}");
-        Assert.Equal("", said);
-        if (code == 0) return false;
-        string what = $"{language} {verb} {step}";
-        _killed[what] = _killed.GetValueOrDefault(what) + 1;
-        return true;
+        return new Victim(process, language, verb, step);
     }
 }

@@ -4,35 +4,10 @@ using Xunit;
 namespace NativeIpc.Channels.Rings;
 
 /// <summary>Several writers and readers in C# and C, in processes of their own, some of which are killed at named steps
-/// or stopped. <c>NATIVEIPC_CHANNEL_KILLS=2000</c> for more kills.</summary>
+/// or stopped. Their storm is ManyStormTests.</summary>
 [NeedsLinux("Channels are there on Linux.")]
 public class ManyRingCrashTests : LanguageTests
 {
-    private static readonly string[] s_writerSteps =
-    [
-        "turn.joined", "turn.taken", "turn.noted", "turn.marked", "turn.passed", "bell.armed",
-        "ring.write.reserved", "ring.write.filled", "ring.write.appended", "ring.write.shown", "ring.write.cleared",
-        "ring.write.done",
-    ];
-
-    private static readonly string[] s_writerStepsInC =
-    [
-        "turn_joined", "turn_taken", "turn_noted", "turn_marked", "turn_passed", "armed", "reserved",
-        "filled", "shown", "cleared",
-    ];
-
-    private static readonly string[] s_readerSteps =
-    [
-        "turn.joined", "turn.taken", "turn.noted", "turn.marked", "turn.passed", "bell.armed",
-        "ring.read.taken", "ring.read.used", "ring.read.released", "ring.read.cleared",
-    ];
-
-    private static readonly string[] s_readerStepsInC =
-    [
-        "turn_joined", "turn_taken", "turn_noted", "turn_marked", "turn_passed", "armed", "taken", "used",
-        "released", "cleared",
-    ];
-
     [Fact]
     [Trait("Speed", "slow")]
     public void Processes_in_C_and_CSharp_are_given_each_message_once()
@@ -64,14 +39,6 @@ public class ManyRingCrashTests : LanguageTests
         using SharedRingReader rest = ring.OpenReader();
         Assert.False(rest.TryRead(out _));
     }
-
-    [Fact]
-    [Trait("Speed", "slow")]
-    public void Whoever_is_killed_at_whatever_step_the_others_go_on_and_no_message_is_lost() => Storm("again");
-
-    [Fact]
-    [Trait("Speed", "slow")]
-    public void At_most_once_a_kill_costs_one_message_at_most_and_none_is_given_twice() => Storm("once");
 
     [Theory]
     [InlineData("dotnet", "write")]
@@ -219,9 +186,6 @@ public class ManyRingCrashTests : LanguageTests
     private static ulong Last(SharedMemory ledger, int writer)
         => Volatile.Read(ref ledger.GetReference<ulong>(8 * (4096 + writer)));
 
-    private static ulong Intended(SharedMemory ledger, int writer)
-        => Volatile.Read(ref ledger.GetReference<ulong>(8 * (16 + (2 * writer))));
-
     private static ulong Shown(SharedMemory ledger, int writer)
         => Volatile.Read(ref ledger.GetReference<ulong>(8 * (17 + (2 * writer))));
 
@@ -244,71 +208,4 @@ public class ManyRingCrashTests : LanguageTests
     }
 
     private static string Named(string language, NativeIpcKey key) => language == "dotnet" ? $"{key}" : key.NativeKey;
-
-    /// <summary>Two writers and two readers that stay, in C# and C, and one more at a time that is killed at a
-    /// step.</summary>
-    private void Storm(string delivery)
-    {
-        NativeIpcKey key = NextKey(), ledgerKey = Names.Next(NativeIpcKeyType.PosixRealtime);
-        using SharedRing ring = SharedRing.CreateNew(key, 16384, SharedRingForm.ManyToMany);
-        using SharedMemory ledger = SharedMemory.CreateNew(ledgerKey, 131072);
-        using SharedRingWriter last = ring.OpenWriter(); // so that no other one is
-        Process[] readers = [.. s_both.Select((one, i) => Take(one, key, ledgerKey, i, "-", 0, delivery))];
-        Process[] writers = [.. s_both.Select((one, i) => Put(one, key, ledgerKey, i, "-", 0, 0))];
-        foreach (Process writer in writers) Assert.Equal("writing", Line(writer));
-        Random random = NewRandom();
-        int next = 2, readerKills = 0, unreached = 0;
-        for (int kill = 0; kill < RingCrashTests.Kills; kill++, next++)
-        {
-            bool isC = kill % 4 >= 2, isReader = kill % 2 == 1;
-            string[] steps = (isC, isReader) switch
-            {
-                (false, false) => s_writerSteps,
-                (true, false) => s_writerStepsInC,
-                (false, true) => s_readerSteps,
-                _ => s_readerStepsInC,
-            };
-            string step = steps[((kill / 4) + random.Next(2) * (steps.Length / 2)) % steps.Length];
-            int times = step.EndsWith("joined", StringComparison.Ordinal) ? 1 : random.Next(1, 20);
-            Process victim = isReader
-                ? Take(isC ? "c" : "dotnet", key, ledgerKey, next, step, times, delivery)
-                : Put(isC ? "c" : "dotnet", key, ledgerKey, next, step, times, 0);
-            if (!victim.WaitForExit(TimeSpan.FromSeconds(5)))
-            {
-                // Some steps need that others sleep at that moment; then it is killed anywhere.
-                TestContext.Current.TestOutputHelper?.WriteLine($"It does not come to {step} {times} times.");
-                unreached++;
-                victim.Kill();
-                Ended(victim);
-            }
-
-            Assert.Equal(137, victim.ExitCode);
-            if (isReader) readerKills++;
-
-            // All the others go on.
-            ulong[] before = [Shown(ledger, 0), Shown(ledger, 1), Given(ledger, 0), Given(ledger, 1)];
-            Assert.True(SpinWait.SpinUntil(() => Shown(ledger, 0) > before[0] && Shown(ledger, 1) > before[1]
-                && Given(ledger, 0) > before[2] && Given(ledger, 1) > before[3], Watchdog), $"After {step} one hangs.");
-        }
-
-        Assert.InRange(unreached, 0, RingCrashTests.Kills / 2);
-        Volatile.Write(ref ledger.GetReference<ulong>(0), 1);
-        foreach (Process writer in writers) Assert.StartsWith("done", Line(writer), StringComparison.Ordinal);
-        last.Complete();
-        foreach (Process reader in readers) Assert.Equal("done", Line(reader));
-        ulong given = 0, again = 0, intended = 0, shown = 0;
-        for (int i = 0; i < next; i++)
-        {
-            given += Given(ledger, i);
-            again += Again(ledger, i);
-            intended += Intended(ledger, i);
-            shown += Shown(ledger, i);
-            if (delivery == "again") Assert.InRange(Last(ledger, i), Shown(ledger, i), Intended(ledger, i));
-        }
-
-        Assert.InRange(again, 0UL, (ulong)readerKills);
-        Assert.InRange(given + (ulong)readerKills, shown, intended + again + (ulong)readerKills);
-    }
-
-    private static readonly string[] s_both = ["dotnet", "c"];
 }

@@ -21,6 +21,14 @@ public sealed class SystemVManyRingCrashTests : ManyRingCrashTests
     private protected override NativeIpcKeyType KeyType => NativeIpcKeyType.SystemV;
 }
 
+/// <summary>The storm of many to many with keys of System V.</summary>
+public sealed class SystemVManyStormTests : ManyStormTests
+{
+    private protected override NativeIpcKeyType KeyType => NativeIpcKeyType.SystemV;
+
+    private protected override bool ComesToEveryStep => IsLong;
+}
+
 /// <summary>The tests of topics with keys of System V.</summary>
 public sealed class SystemVTopicTests : TopicTests
 {
