@@ -109,6 +109,40 @@ public class RingCrashTests : ChannelTests
     }
 
     [Theory]
+    [InlineData("make", "channel.make.locked")]
+    [InlineData("make", "channel.make.written")]
+    [InlineData("make-topic", "channel.make.locked")]
+    [InlineData("make-topic", "channel.make.written")]
+    public void A_maker_that_is_killed_leaves_what_the_next_one_finishes(string verb, string step)
+    {
+        NativeIpcKey key = NextKey();
+        Process maker = Peer(verb, $"{key}", step);
+        Ended(maker);
+        Assert.Equal(137, maker.ExitCode);
+        var hasty = new SharedMemoryOptions { PeerTimeout = TimeSpan.Zero };
+        if (verb == "make")
+        {
+            Assert.Equal(SharedChannelError.HalfMade,
+                Assert.Throws<SharedChannelException>(() => SharedRing.OpenExisting(key, hasty)).Error);
+            using SharedRing ring = SharedRing.CreateOrOpen(key, 4096);
+            Assert.True(ring.CreatedNew);
+            using SharedRingWriter writer = ring.OpenWriter();
+            using SharedRingReader reader = ring.OpenReader();
+            Assert.True(writer.TryWrite([1]));
+            Assert.True(reader.TryRead(out _));
+            return;
+        }
+
+        Assert.Equal(SharedChannelError.HalfMade, Assert.Throws<SharedChannelException>(
+            () => SharedTopic.OpenExisting(key, options: hasty)).Error);
+        using SharedTopic topic = SharedTopic.CreateOrOpen(key, 100);
+        Assert.True(topic.CreatedNew);
+        using SharedTopicWriter first = topic.OpenWriter();
+        first.Write([1]);
+        Assert.Equal(1, first.Latest);
+    }
+
+    [Theory]
     [InlineData("taken", "Living True")]
     [InlineData("lost", "Unknown")]
     public void One_that_takes_the_role_during_a_look_is_no_killed_one_and_no_answer_is_not_nobody(string how,

@@ -71,6 +71,27 @@ public class RingTests : ChannelTests
     }
 
     [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public void Positions_never_come_again_however_often_the_ring_goes_round(SharedRingForm form)
+    {
+        const int TailAt = 128, HeadAt = 256, Size = 512, Rounds = 1000;
+        NativeIpcKey key = NextKey();
+        using SharedRing ring = SharedRing.CreateNew(key, 4096, form);
+        using SharedMemory raw = SharedMemory.OpenExisting(key);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        for (ulong next = 1; next <= Rounds * 4096 / Size; next++)
+        {
+            Assert.True(writer.TryWrite(new byte[Size - 8]));
+            Assert.Equal(next * Size, raw.GetReference<ulong>(TailAt));
+            Assert.True(reader.TryRead(out _));
+            reader.Release();
+            Assert.Equal(next * Size, raw.GetReference<ulong>(HeadAt));
+        }
+    }
+
+    [Theory]
     [InlineData(1, SharedRingForm.OneToOne)]
     [InlineData(2, SharedRingForm.OneToOne)]
     [InlineData(3, SharedRingForm.OneToOne)]

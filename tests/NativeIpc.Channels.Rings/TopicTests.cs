@@ -95,6 +95,27 @@ public class TopicTests : ChannelTests
     }
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(1000)]
+    public void A_reader_that_is_lapped_by_whole_rounds_takes_no_other_message_for_its_own(int rounds)
+    {
+        const int Slots = 4;
+        using SharedTopic topic = SharedTopic.CreateNew(NextKey(), 64, history: Slots - 1);
+        using SharedTopicWriter writer = topic.OpenWriter();
+        using SharedTopicReader reader = topic.OpenReader();
+        writer.Write([7]);
+        Assert.True(reader.TryBeginRead(out ReadOnlySpan<byte> message));
+        for (int i = 0; i < rounds * Slots; i++) writer.Write([7]); // the same bytes in the same slot, whole
+        Assert.Equal(7, message[0]);
+        Assert.False(reader.EndRead());
+        Assert.Equal(1, reader.Missed);
+        Assert.True(reader.TryRead(new byte[64], out _)); // goes on at the oldest one that is there
+        Assert.Equal((1 + (rounds * Slots)) + 2 - Slots, reader.Position);
+        Assert.Equal(reader.Position - 1, reader.Missed);
+    }
+
+    [Theory]
     [InlineData(64, 1, SharedMemoryAccess.ReadWrite)]
     [InlineData(5000, 3, SharedMemoryAccess.ReadWrite)]
     [InlineData(200, 1000, SharedMemoryAccess.ReadWrite)]
