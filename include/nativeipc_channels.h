@@ -311,25 +311,35 @@ static inline void nativeipc_channel_wake(uint32_t *word, int most) {
     (void)syscall(SYS_futex, word, 1, most, NULL, NULL, 0);
 }
 
-/* The kernel's list of this thread's robust futexes (get_robust_list(2)), registered by the C library; NULL where
- * there is none. When the thread dies, the kernel wakes one sleeper of the word that is pending, if it is 0 (Linux
- * 5.5): made for one who dies between unlocking and waking, it is good for one between showing and waking, too. */
+/* The kernel's list of this thread's robust futexes (get_robust_list(2)). When the thread dies, the kernel wakes one
+ * sleeper of the word that is pending, if it is 0 (Linux 5.5): made for one who dies between unlocking and waking, it
+ * is good for one between showing and waking, too. glibc registers a list for each thread, musl with the first robust
+ * mutex of a thread: until then an empty one of ours does. NULL where there is none. */
 struct nativeipc_channel_robust {
     void *list;
     long offset;
     void *pending;
 };
 static inline struct nativeipc_channel_robust *nativeipc_channel_robust_list(void) {
-#if defined(SYS_get_robust_list)
-    static __thread struct nativeipc_channel_robust *list;
+#if defined(SYS_get_robust_list) && defined(SYS_set_robust_list)
+    static __thread struct nativeipc_channel_robust *list, *own;
     static __thread int is_known;
-    if (!is_known) {
-        size_t size = 0;
-        struct nativeipc_channel_robust *own = NULL;
-        is_known = 1;
-        if (syscall(SYS_get_robust_list, 0, &own, &size) == 0 && size == sizeof *own) list = own;
+    size_t size = 0;
+    struct nativeipc_channel_robust *found = NULL;
+    if (is_known && own == NULL) return list;
+    /* Where it is ours, anew each time: the C library may have registered its own meanwhile, and a child of fork(2) has
+     * none. */
+    if (syscall(SYS_get_robust_list, 0, &found, &size) != 0 || (found != NULL && size != sizeof *found)) found = NULL;
+    else if (found == NULL) {
+        /* Never freed: the kernel reads it when the thread has ended. */
+        if (own == NULL) own = (struct nativeipc_channel_robust *)calloc(1, sizeof *own);
+        if (own != NULL) {
+            own->list = own; /* empty: it leads to itself */
+            if (syscall(SYS_set_robust_list, own, sizeof *own) == 0) found = own;
+        }
     }
-    return list;
+    is_known = 1;
+    return list = found;
 #else
     return NULL;
 #endif
@@ -1436,9 +1446,12 @@ static inline int nativeipc_ring_write(nativeipc_ring_writer *writer, const void
  * more comes is so when the last writer that is open says it. */
 static inline int nativeipc_ring_complete(nativeipc_ring_writer *writer) {
     uint32_t *ended = &writer->channel->header->ended, seen;
+    int is_ringing = 0;
     if (writer->turn.me == 0) {
         (void)nativeipc_ring_flush(writer);
+        nativeipc_channel_ringing(&writer->channel->header->reader_bell);
         __atomic_store_n(ended, 1, __ATOMIC_RELEASE);
+        NATIVEIPC_CHANNELS_STEP("ended");
         nativeipc_ring_ring_readers(writer);
         return 0;
     }
@@ -1449,9 +1462,16 @@ static inline int nativeipc_ring_complete(nativeipc_ring_writer *writer) {
     nativeipc_ring_leave(&writer->turn);
     NATIVEIPC_CHANNELS_STEP("left");
     while ((seen & 1) == 0) {
-        int left = nativeipc_ring_is_any_left(&writer->turn);
-        if (left != 0) return left < 0 ? -1 : 0;
-        if (__atomic_compare_exchange_n(ended, &seen, seen | 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) break;
+        int left = nativeipc_ring_is_any_left(&writer->turn), had;
+        if (left != 0) {
+            if (is_ringing) nativeipc_channel_rung_all(writer->channel->header);
+            return left < 0 ? -1 : 0;
+        }
+        nativeipc_channel_ringing_all(writer->channel->header); /* killed from here on, it wakes them all the same */
+        is_ringing = 1;
+        had = __atomic_compare_exchange_n(ended, &seen, seen | 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        NATIVEIPC_CHANNELS_STEP("ended");
+        if (had) break;
     }
     nativeipc_ring_ring_readers(writer);
     return 0;

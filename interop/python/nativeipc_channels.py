@@ -70,7 +70,7 @@ _NOTES = {_WRITER: 640, _READER: 768}
 _MANY = 2**31 - 1
 _F_OFD_GETLK, _F_OFD_SETLK = 36, 37
 _IPC_CREAT, _IPC_EXCL, _IPC_RMID, _SHM_RDONLY = 0o1000, 0o2000, 0, 0o10000
-_SYS_FUTEX, _SYS_GET_ROBUST_LIST, _SYS_MEMBARRIER = 202, 274, 324
+_SYS_FUTEX, _SYS_SET_ROBUST_LIST, _SYS_GET_ROBUST_LIST, _SYS_MEMBARRIER = 202, 273, 274, 324
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYSCALL = _LIBC.syscall
 _SYSCALL.restype = ctypes.c_long
@@ -80,6 +80,7 @@ _BUSY = (errno.EAGAIN, errno.EACCES)
 _ENDS_OF_SLEEP = (errno.EAGAIN, errno.ETIMEDOUT, errno.EINTR)
 _MASK = 2**64 - 1
 _FENCE = threading.Lock()  # taking it is a full barrier on x64
+_OWN, _OWN_LISTS = threading.local(), []
 
 
 class _Timespec(ctypes.Structure):
@@ -125,8 +126,9 @@ def _membarrier(command):
 
 
 class _RobustList(ctypes.Structure):
-    """The kernel's list of this thread's robust futexes (get_robust_list(2)), which the C library has registered. When
-    the thread dies, the kernel wakes one sleeper of the word that is pending, if it is 0 (Linux 5.5)."""
+    """The kernel's list of this thread's robust futexes (get_robust_list(2)). When the thread dies, the kernel wakes
+    one sleeper of the word that is pending, if it is 0 (Linux 5.5). glibc registers a list for each thread, musl with
+    the first robust mutex of a thread: until then an empty one of ours does."""
 
     _fields_ = [("list", ctypes.c_void_p), ("offset", ctypes.c_long), ("pending", ctypes.c_void_p)]
 
@@ -134,9 +136,23 @@ class _RobustList(ctypes.Structure):
 def _set_pending(address):
     """Says which word's sleeper is to be woken if this thread dies; None: none any more."""
     own, size = ctypes.POINTER(_RobustList)(), ctypes.c_size_t()
-    if _SYSCALL(ctypes.c_long(_SYS_GET_ROBUST_LIST), 0, ctypes.byref(own), ctypes.byref(size)) == 0 and own \
-            and size.value == ctypes.sizeof(_RobustList):
+    if _SYSCALL(ctypes.c_long(_SYS_GET_ROBUST_LIST), 0, ctypes.byref(own), ctypes.byref(size)) != 0:
+        return
+    if not own and address is not None:
+        own, size = ctypes.pointer(_own_list()), ctypes.c_size_t(ctypes.sizeof(_RobustList))
+        if _SYSCALL(ctypes.c_long(_SYS_SET_ROBUST_LIST), own, size) != 0:
+            return
+    if own and size.value == ctypes.sizeof(_RobustList):
         own.contents.pending = None if address is None else address - own.contents.offset
+
+
+def _own_list():
+    """An empty list of this thread, never freed: the kernel reads it when the thread has ended."""
+    if not hasattr(_OWN, "list"):
+        _OWN.list = _RobustList()
+        _OWN.list.list = ctypes.addressof(_OWN.list)  # empty: it leads to itself
+        _OWN_LISTS.append(_OWN.list)
+    return _OWN.list
 
 
 def _path(name):

@@ -59,13 +59,14 @@ public abstract class LanguageTests : ChannelTests
     {
         string[] words = language.Split(' ');
         string name = key.Type.IsSystemV ? $"{key}" : key.NativeKey;
-        string program = verb.StartsWith("storm", StringComparison.Ordinal) || verb is "show" or "show-topic" or "free"
-            ? "storm" : "peer";
+        string program = verb.StartsWith("storm", StringComparison.Ordinal)
+            || verb is "show" or "show-topic" or "free" or "end" ? "storm" : "peer";
         string[] command = words[^1] switch
         {
             "dotnet" => [Path.Combine(Metadata("PeerFolder"), "NativeIpc.Channels.Peer"), verb, $"{key}", .. more],
             "python" => [Peers.Require("python3", "python3"), Source($"{program}.py"), verb, name, .. more],
             "c" when program == "storm" => [Built("storm"), verb, name, .. more],
+            "musl" => [Built("musl"), verb, name, .. more],
             _ => [Built(words[^1]), verb, name, .. more],
         };
         if (words.Length > 1) command = [Built("c"), words[0], .. command];
@@ -82,16 +83,18 @@ public abstract class LanguageTests : ChannelTests
         lock (s_building)
         {
             if (!s_built.Add(language)) return program;
-            string compiler = language is "c" or "storm" ? "gcc" : "g++", root = Metadata("Repository");
+            string compiler = language is "c" or "storm" ? "gcc" : language == "musl" ? "musl-gcc" : "g++";
+            string root = Metadata("Repository");
             string[] what = language switch
             {
                 "c" => ["-std=c11", "-Wpedantic", Source("peer.c")],
                 "storm" => ["-std=c11", "-Wpedantic", Source("storm.c")],
+                "musl" => ["-std=c11", "-static", Source("storm.c")],
                 "cpp" => ["-x", "c++", "-std=c++11", "-U_GNU_SOURCE", Source("peer.c")],
                 "qt5.15" => WithQt("5", "qtbase5-dev"),
                 _ => WithQt("6", "qt6-base-dev"),
             };
-            _ = Shell.Run(Peers.Require(compiler, compiler),
+            _ = Shell.Run(Peers.Require(compiler, language == "musl" ? "musl-tools" : compiler),
                 ["-O2", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(root, "include"), "-o", program, .. what])
                 .Succeeded;
         }

@@ -8,7 +8,7 @@ namespace NativeIpc.Channels.Rings;
 [NeedsLinux("Channels are there on Linux.")]
 public sealed class LastWakeTests : LanguageTests
 {
-    private const int TailAt = 128, HeadAt = 256, ReaderBellAt = 384, WriterBellAt = 512;
+    private const int TailAt = 128, EndedAt = 136, HeadAt = 256, ReaderBellAt = 384, WriterBellAt = 512;
     private const int Last = 100; // more lines than a call of the module in Python has
 
     public static TheoryData<string, string, string> Steps
@@ -34,6 +34,27 @@ public sealed class LastWakeTests : LanguageTests
                 all.Add("c", "show-topic", step);
             }
 
+            foreach (string step in new[] { "cleared", "ended" })
+            {
+                all.Add("dotnet", "end", "ring.write." + step);
+                all.Add("c", "end", step);
+                all.Add("c", "end-many", step);
+            }
+
+            foreach (string step in new[] { "left", "ending", "ended" })
+                all.Add("dotnet", "end-many", "ring.write." + step);
+
+            // Threads without a list of robust futexes: those of musl, and others that have lost theirs
+            foreach (string step in new[] { "cleared", "shown" })
+            {
+                all.Add("musl", "show", step);
+                all.Add("musl", "show-topic", step);
+                all.Add("unlisted dotnet", "show", "ring.write." + step);
+                all.Add("unlisted dotnet", "show-topic", "topic.write." + step);
+            }
+
+            all.Add("musl", "free", "released");
+            all.Add("unlisted dotnet", "free", "ring.read.released");
             return all;
         }
     }
@@ -45,14 +66,17 @@ public sealed class LastWakeTests : LanguageTests
         => Assert.True(IsKilled(language, verb, step), "The step was not reached.");
 
     [Theory]
-    [InlineData("show")]
-    [InlineData("free")]
-    [InlineData("show-topic")]
+    [InlineData("python", "show")]
+    [InlineData("python", "free")]
+    [InlineData("python", "show-topic")]
+    [InlineData("python", "end")]
+    [InlineData("unlisted python", "show")]
     [Trait("Speed", "slow")]
-    public void One_in_Python_that_is_killed_at_any_line_leaves_nobody_asleep_for_what_it_has_shown(string verb)
+    public void One_in_Python_that_is_killed_at_any_line_leaves_nobody_asleep_for_what_it_has_shown(string language,
+        string verb)
     {
         int line = 1;
-        while (IsKilled("python", verb, $"{line}")) Assert.True(line++ < Last, "It has no end.");
+        while (IsKilled(language, verb, $"{line}")) Assert.True(line++ < Last, "It has no end.");
         Assert.True(line > 10, "It has no steps.");
     }
 
@@ -62,18 +86,21 @@ public sealed class LastWakeTests : LanguageTests
         NativeIpcKey key = NextKey();
         bool isTopic = verb == "show-topic";
         using SharedTopic? topic = isTopic ? SharedTopic.CreateNew(key, 100) : null;
-        using SharedRing? ring = isTopic ? null : SharedRing.CreateNew(key, 4096);
+        using SharedRing? ring = isTopic ? null : SharedRing.CreateNew(key, 4096,
+            verb == "end-many" ? SharedRingForm.ManyToMany : SharedRingForm.OneToOne);
         if (verb == "free")
         {
             using SharedRingWriter writer = ring!.OpenWriter();
             writer.Write("one"u8);
         }
 
-        (int shownAt, int bellAt) = verb == "free" ? (HeadAt, WriterBellAt) : (TailAt, ReaderBellAt);
+        (int shownAt, int bellAt) = verb == "free" ? (HeadAt, WriterBellAt)
+            : (verb is "end" or "end-many" ? EndedAt : TailAt, ReaderBellAt);
         using SharedMemory raw = SharedMemory.OpenExisting(key);
-        Process peer = In(language, verb, key, step);
+        string[] words = language.Split(' ');
+        Process peer = In(words[^1], verb == "end-many" ? "end" : verb, key, [step, .. words[..^1]]);
         Assert.Equal("open", Line(peer));
-        ulong before = Volatile.Read(ref raw.GetReference<ulong>(shownAt));
+        uint before = Volatile.Read(ref raw.GetReference<uint>(shownAt));
         Volatile.Write(ref raw.GetReference<uint>(bellAt), 1);
         int sleeper = 0;
         Task<WordWaitResult> sleep = Task.Factory.StartNew(() =>
@@ -86,7 +113,7 @@ public sealed class LastWakeTests : LanguageTests
         peer.StandardInput.WriteLine();
         string? said = Line(peer);
         Ended(peer);
-        bool isShown = Volatile.Read(ref raw.GetReference<ulong>(shownAt)) != before;
+        bool isShown = Volatile.Read(ref raw.GetReference<uint>(shownAt)) != before;
         if (!isShown) raw.WakeWord(bellAt, int.MaxValue); // it may sleep
         Assert.NotEqual(WordWaitResult.TimedOut, sleep.Result);
         if (said is not null)

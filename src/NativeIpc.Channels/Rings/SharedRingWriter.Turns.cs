@@ -44,10 +44,20 @@ public sealed partial class SharedRingWriter
 
         // R3 Race: two say it at once. Safe because: each has given its slot up before it looks, so the later one sees
         // no other.
+        bool isRinging = false;
         while ((seen & ChannelLayout.Ended) == 0)
         {
-            if (_turn.IsAnyLeft()) return;
+            if (_turn.IsAnyLeft())
+            {
+                if (isRinging) Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers);
+                return;
+            }
+
+            // Killed from here on, it wakes the readers all the same.
+            Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers, "ring.write.ending");
+            isRinging = true;
             uint was = Interlocked.CompareExchange(ref ended, seen | ChannelLayout.Ended, seen);
+            ChannelStop.At("ring.write.ended");
             if (was == seen) break;
             seen = was;
         }

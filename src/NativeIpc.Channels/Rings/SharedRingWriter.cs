@@ -241,6 +241,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         Flush();
         Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
         Volatile.Write(ref _segment.Word(ChannelLayout.EndedAt), 1);
+        ChannelStop.At("ring.write.ended");
         Ring();
     }
 
