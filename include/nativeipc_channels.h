@@ -1028,7 +1028,7 @@ static inline int nativeipc_ring_take_turn(nativeipc_ring_turn *turn, long long 
     }
     if (turn->habit.skip > 0) {
         turn->habit.skip--;
-    } else if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+    } else if (turn->channel->can_spin) {
         long long end = nativeipc_channel_now() + 50000;
         int paid = 0;
         do {

@@ -1,10 +1,10 @@
-/* Garbage in the control words of rings and topics: every call of nativeipc_channels.h gives sound messages or an
- * error, ends, and touches nothing outside the segment. Built with -fsanitize=address,undefined; a page that nobody may
- * touch stands before and behind the segment.
+/* Garbage in the control words of rings of both forms and topics: every call of nativeipc_channels.h gives sound
+ * messages or an error, ends, and touches nothing outside the segment. Built with -fsanitize=address,undefined; a page
+ * that nobody may touch stands before and behind the segment.
  *   fuzz prove            reads the byte behind the segment, and is ended for it
- *   fuzz COUNT SEED       COUNT mutated headers, records and stamps for rings, and as many for topics; a part of them
- *                         is changed by another thread while they are read. Prints "ring N damaged D read R",
- *                         likewise "topic" and "open".
+ *   fuzz COUNT SEED       COUNT mutated headers, records and stamps for rings, and as many for rings of many and for
+ *                         topics; a part of them is changed by another thread while they are read. Prints
+ *                         "ring N damaged D read R", likewise "many", "topic" and "open".
  * Locks, futexes and /proc are left out of the many, so that they take minutes: what is tried is what is read. */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -54,7 +54,7 @@ static int quick_lock(int file, int command, struct flock *range) {
 #undef mmap
 #undef munmap
 
-enum { SIZE = 8192, DATA = 4096 };
+enum { SIZE = 8192, DATA = 4096, TOPIC = 0, RING = 1, MANY = 2 };
 static uint8_t sound[SIZE], copy[DATA];
 static nativeipc_channel channel;
 static volatile uint64_t steps;
@@ -84,7 +84,10 @@ static void on_alarm(int number) {
 
 static uint64_t *word_at(size_t at) { return (uint64_t *)(void *)((uint8_t *)channel.header + at); }
 
-static void mutate(int is_ring) {
+static void mutate(int form) {
+    /* Of whose turn it is: free, kept, slots that somebody has, or nobody, or that there are not */
+    static const uint32_t turns[] = {0, 1, 2, 3, 1024, 1025, UINT32_C(1) << 31, (UINT32_C(1) << 31) + 1, UINT32_MAX};
+    int is_ring = form != TOPIC;
     static const uint16_t ring_words[] = {128, 136, 256, 384, 512, 640, 648, 664, 768, 776, 792};
     uint64_t tail = *word_at(128), head = *word_at(256);
     for (uint64_t left = 1 + below(3); left > 0; left--) {
@@ -102,6 +105,8 @@ static void mutate(int is_ring) {
         }
         __atomic_store_n(word, fresh, __ATOMIC_RELAXED);
     }
+    if (form == MANY && below(3) == 0)
+        __atomic_store_n((uint32_t *)(void *)word_at(below(2) == 0 ? 640 : 768), turns[below(9)], __ATOMIC_RELAXED);
 }
 
 static void check_place(const void *place, size_t length) {
@@ -110,17 +115,19 @@ static void check_place(const void *place, size_t length) {
 }
 
 /* One ring: what a reader gives, and then a writer. */
-static int try_ring(int is_opened, int is_raced, uint64_t *read) {
+static int try_ring(int form, int is_opened, int is_raced, uint64_t *read) {
     nativeipc_ring_reader reader;
     nativeipc_ring_writer writer;
     const void *message;
     size_t length;
     int given = 0, damaged = 0;
-    if (is_opened) mutate(1);
+    if (is_opened) mutate(form);
     channel.role_taken = 0;
+    memset(channel.slots, 0, sizeof channel.slots);
     if (nativeipc_ring_open_reader(&channel, &reader, 0) != 0) return 1;
     if (nativeipc_ring_open_writer(&channel, &writer, 0) != 0) return 1;
-    if (!is_opened) mutate(1);
+    reader.turn.habit.skip = writer.turn.habit.skip = 1000; /* nobody else passes a turn */
+    if (!is_opened) mutate(form);
     while (nativeipc_ring_try_read(&reader, &message, &length) == 0) {
         check_place(message, length);
         memcpy(copy, message, length);
@@ -155,10 +162,10 @@ static int try_topic(int is_opened, uint64_t *read) {
     size_t length;
     int damaged = 0;
     channel.role_taken = 0;
-    if (is_opened) mutate(0);
+    if (is_opened) mutate(TOPIC);
     nativeipc_topic_open_reader(&channel, &reader);
     if (below(2) == 0) nativeipc_topic_rewind(&reader);
-    if (!is_opened) mutate(0);
+    if (!is_opened) mutate(TOPIC);
     for (int i = 0; i < 6; i++) {
         int result;
         size_t room = below(2) == 0 ? DATA : below(DATA);
@@ -202,10 +209,10 @@ static void *scribble(void *unused) {
     return unused;
 }
 
-static void many(int is_ring, uint64_t count) {
+static void many(int form, uint64_t count) {
     uint64_t damaged = 0, read = 0, raced = count / 10;
     pthread_t other;
-    now = is_ring ? "ring" : "topic";
+    now = form == RING ? "ring" : form == MANY ? "many" : "topic";
     is_fast = 1;
     for (uint64_t i = 0; i < count; i++, steps++) {
         int is_raced = i >= count - raced;
@@ -214,7 +221,8 @@ static void many(int is_ring, uint64_t count) {
             if (pthread_create(&other, NULL, scribble, NULL) != 0) fail("pthread_create");
         }
         memcpy((uint8_t *)channel.header + 128, sound + 128, SIZE - 128);
-        damaged += (uint64_t)(is_ring ? try_ring(below(2) == 0, is_raced, &read) : try_topic(below(2) == 0, &read));
+        damaged += (uint64_t)(form == TOPIC ? try_topic(below(2) == 0, &read)
+                                           : try_ring(form, below(2) == 0, is_raced, &read));
     }
     if (races) {
         races = 0;
@@ -242,7 +250,7 @@ static void opening(const char *name, int kind, uint64_t count) {
             refused++;
             continue;
         }
-        if (other.capacity * (kind == NATIVEIPC_CHANNEL_RING ? 1 : other.slot_size) > DATA) fail("larger than it is");
+        if (other.capacity * (kind == NATIVEIPC_CHANNEL_TOPIC ? other.slot_size : 1) > DATA) fail("larger than it is");
         nativeipc_channel_close(&other);
     }
     memcpy(channel.header, sound, 128);
@@ -266,12 +274,14 @@ int main(int words, char **word) {
     snprintf(name, sizeof name, "/nativeipc_fuzz_%d", (int)getpid());
     signal(SIGALRM, on_alarm);
     alarm(10);
-    for (int is_ring = 1; is_ring >= 0; is_ring--) {
-        if ((is_ring ? nativeipc_ring_create(&channel, name, DATA, 0600)
-                     : nativeipc_topic_create(&channel, name, 1024 - 64, 3, 0600)) != 0)
+    for (int form = MANY; form >= TOPIC; form--) {
+        static const int kinds[] = {NATIVEIPC_CHANNEL_TOPIC, NATIVEIPC_CHANNEL_RING, NATIVEIPC_CHANNEL_MANY};
+        if ((form == RING ? nativeipc_ring_create(&channel, name, DATA, 0600)
+                    : form == MANY ? nativeipc_ring_create_many(&channel, name, DATA, 0600)
+                                   : nativeipc_topic_create(&channel, name, 1024 - 64, 3, 0600)) != 0)
             return perror("create"), 1;
         if (channel.mapped != SIZE) fail("the guard is not right behind it");
-        if (is_ring) { /* that has been round */
+        if (form != TOPIC) { /* that has been round */
             nativeipc_ring_writer writer;
             nativeipc_ring_reader reader;
             const void *message;
@@ -292,9 +302,9 @@ int main(int words, char **word) {
             nativeipc_topic_close_writer(&writer);
         }
         memcpy(sound, channel.header, SIZE);
-        many(is_ring, count);
+        many(form, count);
         memcpy(channel.header, sound, SIZE);
-        opening(name, is_ring ? NATIVEIPC_CHANNEL_RING : NATIVEIPC_CHANNEL_TOPIC, count / 100 + 100);
+        opening(name, kinds[form], count / 100 + 100);
         nativeipc_channel_close(&channel);
         nativeipc_channel_remove(name);
     }
