@@ -1,11 +1,11 @@
-using System.Runtime.Versioning;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace NativeIpc.Guides;
 
 /// <summary>Every block of code on every page of the site, and so in each packed README, is run by a test, compiled by
 /// one, or stands in a file that one runs.</summary>
-public class SnippetTests
+public partial class SnippetTests
 {
     private const string Up = GuidePage.Up;
     private const string UsedPacked = "eng/pack-test.sh uses the package as it is packed";
@@ -64,6 +64,31 @@ public class SnippetTests
 
         faults.AddRange(s_elsewhere.Where(other => !used.Contains(other))
             .Select(other => $"{other.Page} has no block that begins with '{other.Begin}'"));
+        Assert.True(faults.Count == 0, string.Join('\n', faults));
+    }
+
+    /// <summary>The words behind a block's language are for tests: neither the site nor GitHub shows them.</summary>
+    [Fact]
+    public void Each_file_is_named_in_the_words_before_it()
+    {
+        var faults = new List<string>();
+        foreach (string page in GuidePage.All.Where(page => page != GuidePage.Walked))
+        {
+            string words = "";
+            bool isHidden = false, isCode = false;
+            foreach (string line in File.ReadLines(Path.Combine(Place.Documents, page)))
+            {
+                if (!isCode && TopHeading().IsMatch(line)) words = "";
+                isHidden = (isHidden || line.Contains("<!--", StringComparison.Ordinal))
+                    && !line.Contains("-->", StringComparison.Ordinal);
+                string name = FileOfBlock().Match(line).Groups[1].Value;
+                if (name.Length > 0 && !isHidden && !words.Contains($"`{name}`", StringComparison.Ordinal))
+                    faults.Add($"{page}: no word says that a block is {name}");
+                if (line.StartsWith("```", StringComparison.Ordinal)) isCode = !isCode;
+                else if (!isCode && !isHidden) words += line + "\n";
+            }
+        }
+
         Assert.True(faults.Count == 0, string.Join('\n', faults));
     }
 
@@ -154,4 +179,11 @@ public class SnippetTests
 
     private static string Plain(string text)
         => string.Concat(text.Split('\n').Select(line => line.Trim() + "\n"));
+
+    [GeneratedRegex("^##? ")]
+    private static partial Regex TopHeading();
+
+    /// <summary>What is shown of a file that stands elsewhere (from=) is no file to write.</summary>
+    [GeneratedRegex("^```(?!.* from=).* file=([^ ]+)")]
+    private static partial Regex FileOfBlock();
 }
