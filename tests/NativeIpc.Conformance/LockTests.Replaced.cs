@@ -289,7 +289,7 @@ public abstract partial class LockTests<TProvider>
         NativeIpcKey lockKey = Provider.LockKey(key);
         using SharedMemory segment = SharedMemory.CreateNew(key, Size);
         PeerProcess user = Peer();
-        user.Post($"stress replaced {key} 300000");
+        user.Post($"stress replaced {key} {(int)Patience.Minutes(5).TotalMilliseconds}");
         user.Await("locking");
         for (int round = 0; round < rounds; round++)
         {
