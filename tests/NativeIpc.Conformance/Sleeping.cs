@@ -16,11 +16,37 @@ internal static class Sleeping
         => Assert.True(SpinWait.SpinUntil(() => IsAsleep(thread, offset), Patience.Seconds(60)),
             $"{thread} does not sleep there.");
 
+    /// <summary>Returns when so many threads of this process sleep on a word.</summary>
+    internal static void AwaitHere(nint word, int count)
+        => Assert.True(SpinWait.SpinUntil(() => ThreadsOn(word) >= count, Patience.Seconds(60)),
+            $"{count} threads do not sleep there.");
+
+    private static int ThreadsOn(nint word)
+    {
+        int count = 0;
+        foreach (string thread in Directory.EnumerateDirectories("/proc/self/task"))
+        {
+            try
+            {
+                if (WordOf(thread) == word) count++;
+            }
+            catch (IOException)
+            {
+                // it has ended
+            }
+        }
+
+        return count;
+    }
+
     private static bool IsAsleep(string thread, long offset)
+        => WordOf(thread) is { } word && (word & PageMask) == offset;
+
+    private static long? WordOf(string thread)
     {
         string[] said = File.ReadAllText($"{thread}/syscall").Split(' ');
         return said[0] == (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "98" : "202")
-            && (Hexadecimal(said[1]) & PageMask) == offset;
+            ? Hexadecimal(said[1]) : null;
     }
 
     private static long Hexadecimal(string text)

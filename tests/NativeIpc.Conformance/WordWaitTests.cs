@@ -346,6 +346,51 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
+    /// <summary>The thread that serves waits is held in continuations, so that it has heard of the wake-up, and not yet
+    /// of the end of that wait and of the beginning of the other one.</summary>
+    [BackendFact(Needs.Linux | Needs.Posix)]
+    public async Task A_wake_up_that_meets_a_cancellation_reaches_a_wait_without_a_thread_that_has_just_begun()
+    {
+        Assert.SkipUnless(FutexDispatcher.UsesRing, "Without io_uring a wake-up is told by a change.");
+        var brief = new SystemSemaphoreOptions { AllowSynchronousContinuations = true };
+        using SystemSemaphore early = SystemSemaphore.CreateNew(NextKey(), 0, brief),
+            late = SystemSemaphore.CreateNew(NextKey(), 0, brief);
+        using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 4096);
+        bool hasMet = false;
+        for (int tries = 0; tries < 20 && !hasMet; tries++)
+        {
+            using ManualResetEventSlim isInEarly = new(), isInLate = new(), leaveEarly = new(), leaveLate = new();
+            using var source = new CancellationTokenSource();
+            Task<WordWaitResult> first =
+                segment.WaitOnWordAsync(Offset, 0, Timeout.InfiniteTimeSpan, source.Token).AsTask();
+            Task[] holds = [HoldAsync(late, isInLate, leaveLate), HoldAsync(early, isInEarly, leaveEarly)];
+            early.Release();
+            Assert.True(isInEarly.Wait(s_watchdog, Cancellation));
+            late.Release();
+            Assert.Equal(1, segment.WakeWord(Offset));
+            leaveEarly.Set();
+            Assert.True(isInLate.Wait(s_watchdog, Cancellation));
+            Task<WordWaitResult> second =
+                segment.WaitOnWordAsync(Offset, 0, Timeout.InfiniteTimeSpan, Cancellation).AsTask();
+            await source.CancelAsync();
+            leaveLate.Set();
+            await Task.WhenAll(holds);
+            await Task.WhenAny(first).WaitAsync(s_watchdog, Cancellation);
+            hasMet = first.IsCanceled; // otherwise it was told before the one that held the thread
+            while (!hasMet && !second.IsCompleted) segment.WakeWord(Offset);
+            Assert.Equal(WordWaitResult.Woken, await second.WaitAsync(s_watchdog, Cancellation));
+        }
+
+        Assert.True(hasMet);
+
+        static async Task HoldAsync(SystemSemaphore semaphore, ManualResetEventSlim isIn, ManualResetEventSlim leave)
+        {
+            await semaphore.AcquireAsync(Cancellation).ConfigureAwait(false);
+            isIn.Set();
+            leave.Wait(s_watchdog, Cancellation);
+        }
+    }
+
     [BackendFact(Needs.Linux)]
     public async Task Dispose_and_tokens_end_waits_without_a_thread()
     {

@@ -116,6 +116,12 @@ internal sealed unsafe class FutexRing : IDisposable
         return true;
     }
 
+    /// <summary>Submits; what should fail comes with the next <see cref="Sleep"/>.</summary>
+    internal void Submit()
+    {
+        if (_tail != Volatile.Read(ref *_submitHead)) _ = Enter(0, 0, null, 0);
+    }
+
     /// <summary>Submits, and sleeps until there is a result or the time has passed.</summary>
     /// <returns>0, or the error number.</returns>
     internal int Sleep(TimeSpan longest)

@@ -126,25 +126,37 @@ internal sealed unsafe class FutexDispatcher
         // list, and a change comes with a new control word and then a look whether to wake: so the kernel does not
         // sleep, or is woken, and an awake thread costs no call.
         Interlocked.Exchange(ref _isAsleep, 1);
-        bool isDone = true;
+        bool isDone;
         lock (s_gate)
         {
             seen = Volatile.Read(ref *_control);
             (_applied, _changes) = (_changes, _applied);
-            foreach (WatchedWord word in _applied)
-            {
-                word.IsChanged = false;
-                if (TryApply(word)) continue;
-                isDone = false;
-                Change(word);
-            }
 
+            // First those that come: what goes may pass a wake-up on to them.
+            isDone = ApplyAll(areWanted: true);
+            if (_applied.Exists(static word => !word.IsWanted && !word.IsWatched)) _sleep.BeginWatching();
+            isDone &= ApplyAll(areWanted: false);
             _applied.Clear();
 
             // R2 Race: a queue is added to a thread that ends. Safe because: it leaves the list under the gate, without
             // words.
             if (Unloading.HasBegun && _count == 0 && _changes.Count == 0)
                 _isOver = s_dispatchers.Remove(this) || _isOver;
+        }
+
+        return isDone;
+    }
+
+    private bool ApplyAll(bool areWanted)
+    {
+        bool isDone = true;
+        foreach (WatchedWord word in _applied)
+        {
+            if (word.IsWanted != areWanted) continue;
+            word.IsChanged = false;
+            if (TryApply(word)) continue;
+            isDone = false;
+            Change(word);
         }
 
         return isDone;
@@ -159,7 +171,7 @@ internal sealed unsafe class FutexDispatcher
             if (!word.IsWanted)
             {
                 // R3 Race: a wake-up came here that was meant for another waiter. Safe because: to remove the waiter
-                // passes it on, and the kernel watches no longer.
+                // passes it on, and the kernel watches no longer, but for those that have come meanwhile.
                 word.Object.RemoveWaiter();
                 s_words.Remove(word.Queue);
                 word.HasLeft = true;

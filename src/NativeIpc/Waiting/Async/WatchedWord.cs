@@ -64,6 +64,12 @@ internal abstract unsafe class WordSleep : IDisposable
     /// <summary>Watches a word from the next sleep on; false when the caller has to ask again after it.</summary>
     public abstract bool TryWatch(WatchedWord word);
 
+    /// <summary>Begins to watch now what <see cref="TryWatch"/> was told of, where that can be without a
+    /// sleep.</summary>
+    public virtual void BeginWatching()
+    {
+    }
+
     /// <summary>Ends that, now or with one of the next sleeps; false when the caller has to ask again after the next
     /// one.</summary>
     public abstract bool TryEnd(WatchedWord word);
@@ -153,6 +159,8 @@ internal sealed unsafe class RingSleep : WordSleep
         _words[word.Number] = word;
         return word.IsWatched = true;
     }
+
+    public override void BeginWatching() => _ring.Submit();
 
     public override bool TryEnd(WatchedWord word)
     {
