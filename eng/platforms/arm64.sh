@@ -100,7 +100,7 @@ guest=$out/guest
 rm -rf "$guest"
 mkdir -p "$guest"/{bin,lib/aarch64-linux-gnu,dev,proc,sys,tmp,root,run,usr/bin}
 cp "$image/root/usr/bin/busybox" "$guest/bin/"
-cp "$image"/root/usr/bin/{setpriv,ipcs,lsipc,perl} "$guest/usr/bin/" # busybox has others of some of these names
+cp "$image"/root/usr/bin/{setpriv,unshare,ipcs,lsipc,perl} "$guest/usr/bin/" # busybox has others of some of these names
 libraries=$image/root/usr/lib/aarch64-linux-gnu
 cp -a "$libraries"/{libc.so*,libm.so*,ld-linux*,libpthread.so*,libdl.so*,librt.so*} \
     "$libraries"/{libgcc_s*,libatomic.so*,libstdc++.so.6*,libssl.so*,libcrypto.so*,libz.so*,libzstd.so*,libcap-ng.so*} \
