@@ -32,7 +32,7 @@ qt-6.11        qt.sh                      # Qt of Debian's unstable as a peer, a
 containers     containers.sh              # sandboxes and containers: writes docs/containers.md as well
 arm64-4k       arm64.sh arm64             # native AOT in an emulated machine, pages of 4 KiB
 arm64-16k      arm64.sh arm64-16k         # the same with pages of 16 KiB
-arm64-clr      arm64.sh arm64 clr         # a part of the conformance suite there, with the JIT compiler
+arm64-clr      arm64.sh arm64 clr         # the conformance suite there, with the JIT compiler
 arm64-count    arm64.sh arm64 count       # instructions of hot operations, ours and C's: writes bench/README.md
 "
 list() { grep -v '^$' <<<"$platforms"; }

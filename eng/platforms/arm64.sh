@@ -6,7 +6,8 @@
 #     the machine's clock goes on by a nanosecond with each instruction. Writes bench/README.md.
 # arm64.sh FLAVOUR clr: the conformance suite there, on .NET's runtime with its JIT compiler; the programs are compiled
 #     ahead (ReadyToRun), and what is hot again by the JIT. In parts, one after the other: none begins later than
-#     NATIVEIPC_ARM64_MINUTES (240) after the machine's start, and what has not begun then is skipped.
+#     NATIVEIPC_ARM64_MINUTES (240) after the machine's start, and what has not begun then is skipped. For a look at a
+#     few tests, with ./platforms.sh --no-rows: NATIVEIPC_ARM64_PARTS='posix -method A -method B'.
 . "$(dirname "$0")/lib.sh"
 flavour=$1 what=${2:-guest}
 need clang binutils-aarch64-linux-gnu libc6-dev-arm64-cross libgcc-12-dev-arm64-cross qemu-system-arm cpio
@@ -143,6 +144,7 @@ case $what in
                     print "systemv" classes[part, "SystemV"]
                 }
             }' >"$guest/root/parts"
+        [ -z "${NATIVEIPC_ARM64_PARTS:-}" ] || printf '%s\n' "$NATIVEIPC_ARM64_PARTS" >"$guest/root/parts"
         ;;
 esac
 for program in $programs; do cp "$made/native/$program/$program" "$guest/root/"; done
