@@ -201,6 +201,7 @@ typedef struct nativeipc_ring_reader {
     nativeipc_ring_turn turn;
     int has_begun, is_in_hand;
     int gathers; /* pauses before it looks at the tail */
+    uint32_t looks;
 } nativeipc_ring_reader;
 
 typedef struct nativeipc_topic_writer {
@@ -233,9 +234,9 @@ static inline long long nativeipc_channel_now(void) {
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+#if defined(__SSE2__)
 /* Copies around the caches: whole lines, which are then seen before what is stored after them. */
 static inline void nativeipc_channel_copy_around(uint8_t *place, const uint8_t *message, size_t length) {
-#if defined(__SSE2__)
     size_t at = (size_t)(-(uintptr_t)place & 63);
     memcpy(place, message, at);
     for (; at + 64 <= length; at += 64) {
@@ -245,31 +246,35 @@ static inline void nativeipc_channel_copy_around(uint8_t *place, const uint8_t *
     }
     memcpy(place + at, message + at, length - at);
     _mm_sfence();
-#else
-    memcpy(place, message, length);
-#endif
 }
 
-/* Copies a message into a channel; a large one through the caches or around them, whichever took less time lately. A
- * store through the caches first fetches the line that a reader has, and the reader then fetches it from this
- * processor: cheap where the two share a cache, and ten times dearer than around them where they do not. Each 64th copy
- * tries the other way, each 8th is timed. */
+/* A store through the caches first fetches the line that a reader has, and the reader then fetches it from this
+ * processor: cheap where the two share a cache, and ten times dearer than around them where they do not. So a large
+ * message goes the way that took less time lately. Each 64th copy tries the other one, each 8th is timed. Not inlined:
+ * it would take registers from the writing of small messages. */
+__attribute__((noinline, unused)) static void nativeipc_channel_copy_large(nativeipc_channel_copies *copies,
+    void *place, const void *message, size_t length) {
+    uint32_t count = copies->count++;
+    int is_trial = count % 64 == 63, way = copies->go_around ^ is_trial, is_timed = is_trial || count % 8 == 0;
+    long long begin = is_timed ? nativeipc_channel_now() : 0;
+    double *known = &copies->times[way], *other = &copies->times[!copies->go_around];
+    if (way) nativeipc_channel_copy_around((uint8_t *)place, (const uint8_t *)message, length);
+    else memcpy(place, message, length);
+    if (is_timed) {
+        double time = (double)(nativeipc_channel_now() - begin) * 4096 / (double)length;
+        if (*known == 0) *known = time;
+        else *known += ((time < 4 * *known ? time : 4 * *known) - *known) / 4; /* it may have been interrupted */
+        if (*other > 0 && *other < copies->times[copies->go_around] * 0.8) copies->go_around ^= 1;
+    }
+}
+#endif
+
+/* Copies a message into a channel. */
 static inline void nativeipc_channel_copy(nativeipc_channel_copies *copies, void *place, const void *message,
     size_t length) {
 #if defined(__SSE2__)
     if (length >= 4096) {
-        uint32_t count = copies->count++;
-        int is_trial = count % 64 == 63, way = copies->go_around ^ is_trial, is_timed = is_trial || count % 8 == 0;
-        long long begin = is_timed ? nativeipc_channel_now() : 0;
-        double *known = &copies->times[way], *other = &copies->times[!copies->go_around];
-        if (way) nativeipc_channel_copy_around((uint8_t *)place, (const uint8_t *)message, length);
-        else memcpy(place, message, length);
-        if (is_timed) {
-            double time = (double)(nativeipc_channel_now() - begin) * 4096 / (double)length;
-            if (*known == 0) *known = time;
-            else *known += ((time < 4 * *known ? time : 4 * *known) - *known) / 4; /* it may have been interrupted */
-            if (*other > 0 && *other < copies->times[copies->go_around] * 0.8) copies->go_around ^= 1;
-        }
+        nativeipc_channel_copy_large(copies, place, message, length);
         return;
     }
 #else
@@ -1144,7 +1149,7 @@ static inline int nativeipc_ring_is_sound(const nativeipc_channel *ring, uint64_
     return head % 8 == 0 && tail % 8 == 0 && tail - head <= ring->capacity && (head | tail) >> 63 == 0;
 }
 
-static inline void nativeipc_ring_ring_readers(nativeipc_ring_writer *writer) {
+__attribute__((noinline, unused)) static void nativeipc_ring_ring_readers(nativeipc_ring_writer *writer) {
     /* Of many readers all: one alone could be stopped, and the others would sleep on. */
     nativeipc_channel_ring(&writer->channel->header->reader_bell, writer->turn.me == 0 ? 1 : INT_MAX);
 }
@@ -1280,13 +1285,10 @@ static inline void *nativeipc_ring_reserve(nativeipc_ring_writer *writer, size_t
     return place;
 }
 
-/* Fills a place that was reserved with a copy, as memcpy does; for small messages. A record begins at a multiple of 8,
- * so that wider stores go over the ends of cache lines, which the reader has. */
-static inline void nativeipc_ring_fill(void *place, const void *message, size_t length) {
-    if (length > 128 || length % 8 != 0) {
-        memcpy(place, message, length);
-        return;
-    }
+/* Whether a message is copied by words, and how: a record begins at a multiple of 8, so that wider stores go over the
+ * ends of cache lines, which the reader has. */
+static inline int nativeipc_ring_is_small(size_t length) { return length <= 128 && length % 8 == 0; }
+static inline void nativeipc_ring_fill_words(void *place, const void *message, size_t length) {
     for (const uint8_t *from = (const uint8_t *)message, *end = from + length; from != end; from += 8) {
         uint64_t word;
         memcpy(&word, from, sizeof word);
@@ -1295,27 +1297,29 @@ static inline void nativeipc_ring_fill(void *place, const void *message, size_t 
     }
 }
 
-static inline void nativeipc_ring_copy(nativeipc_ring_writer *writer, void *place, const void *message,
+/* Fills a place that was reserved with a copy. */
+static inline void nativeipc_ring_fill(nativeipc_ring_writer *writer, void *place, const void *message,
     size_t length) {
-    if (length >= 4096) nativeipc_channel_copy(&writer->copies, place, message, length);
-    else nativeipc_ring_fill(place, message, length);
+    if (nativeipc_ring_is_small(length)) nativeipc_ring_fill_words(place, message, length);
+    else nativeipc_channel_copy(&writer->copies, place, message, length);
 }
 
-/* Writes a record of a message where that needs no more than what is known: one to one, and room in one piece. Gives
- * the tail behind it; 0 when it has to be done step by step. Stores wait in order for the lines that the reader has, so
- * each one counts that goes to another line in between: a writer that keeps its own state at every step takes twice the
- * time. */
-static inline uint64_t nativeipc_ring_at_once(nativeipc_ring_writer *writer, const void *message, size_t length) {
+/* Writes a record of a small message where that needs no more than what is known: one to one, and room in one piece.
+ * Gives the tail behind it; 0 when it has to be done step by step. Stores wait in order for the lines that the reader
+ * has, so each one counts that goes to another line in between, onto the stack, too: a writer that keeps its own state
+ * at every step, and saves registers for calls, takes twice the time. */
+__attribute__((always_inline)) static inline uint64_t nativeipc_ring_at_once(nativeipc_ring_writer *writer,
+    const void *message, size_t length) {
     nativeipc_channel *ring = writer->channel;
     uint64_t tail = writer->tail, capacity = ring->capacity, place = tail & (capacity - 1);
-    uint64_t size = ((uint64_t)length + 15) & ~UINT64_C(7);
+    uint64_t size = (uint64_t)length + NATIVEIPC_CHANNEL_RECORD;
     uint8_t *record = ring->data + place;
-    if (writer->turn.me != 0 || writer->is_reserved || length > nativeipc_ring_longest(ring) ||
-        size > capacity - place || tail + size - writer->head > capacity)
+    if (!nativeipc_ring_is_small(length) || writer->turn.me != 0 || writer->is_reserved || size > capacity - place ||
+        tail + size - writer->head > capacity)
         return 0;
     nativeipc_ring_put(record, (uint32_t)length, 1);
     NATIVEIPC_CHANNELS_STEP("reserved");
-    nativeipc_ring_copy(writer, record + NATIVEIPC_CHANNEL_RECORD, message, length);
+    nativeipc_ring_fill_words(record + NATIVEIPC_CHANNEL_RECORD, message, length);
     NATIVEIPC_CHANNELS_STEP("filled");
     return tail + size;
 }
@@ -1339,18 +1343,20 @@ static inline int nativeipc_ring_append(nativeipc_ring_writer *writer, size_t le
     return 0;
 }
 
+__attribute__((noinline, unused)) static int nativeipc_ring_append_by_steps(nativeipc_ring_writer *writer,
+    const void *message, size_t length) {
+    void *place = nativeipc_ring_reserve(writer, length);
+    if (place == NULL) return -1;
+    nativeipc_ring_fill(writer, place, message, length);
+    return nativeipc_ring_append(writer, length);
+}
+
 /* Makes a copy of a message part of a batch that nativeipc_ring_flush shows; EAGAIN when there is no room now. */
 static inline int nativeipc_ring_append_message(nativeipc_ring_writer *writer, const void *message, size_t length) {
     uint64_t next = nativeipc_ring_at_once(writer, message, length);
-    void *place;
-    if (next != 0) {
-        writer->tail = next;
-        return 0;
-    }
-    place = nativeipc_ring_reserve(writer, length);
-    if (place == NULL) return -1;
-    nativeipc_ring_copy(writer, place, message, length);
-    return nativeipc_ring_append(writer, length);
+    if (next == 0) return nativeipc_ring_append_by_steps(writer, message, length);
+    writer->tail = next;
+    return 0;
 }
 
 static inline int nativeipc_ring_show(nativeipc_ring_writer *writer) {
@@ -1406,7 +1412,29 @@ static inline int nativeipc_ring_write_in_turn(nativeipc_ring_writer *writer, co
         if (writer->turn.is_mine) (void)nativeipc_ring_end_write(writer);
         return nativeipc_channel_fail(number);
     }
-    nativeipc_ring_copy(writer, place, message, length);
+    nativeipc_ring_fill(writer, place, message, length);
+    (void)nativeipc_ring_append(writer, length);
+    return nativeipc_ring_flush(writer);
+}
+
+__attribute__((noinline, unused)) static int nativeipc_ring_write_by_steps(nativeipc_ring_writer *writer,
+    const void *message, size_t length, int milliseconds) {
+    long long until = 0; /* the clock is read when it has to wait */
+    void *place;
+    while ((place = nativeipc_ring_reserve(writer, length)) == NULL) {
+        if (errno != EAGAIN || milliseconds == 0) return -1;
+        if (until == 0) until = nativeipc_channel_until(milliseconds);
+        if (writer->turn.me != 0) return nativeipc_ring_write_in_turn(writer, message, length, until);
+        (void)nativeipc_ring_flush(writer);
+        /* A full ring has enough to be read. A writer that looks for room for one message again and again takes the
+         * line of the head from the reader after each one. */
+        for (int i = writer->channel->can_spin ? 0 : NATIVEIPC_CHANNEL_GATHERS; i < NATIVEIPC_CHANNEL_GATHERS; i++)
+            nativeipc_channel_pause();
+        if (nativeipc_channel_wait(writer->channel, &writer->channel->header->writer_bell, 0, &writer->habit,
+                nativeipc_ring_writer_news, writer, until) != 0)
+            return -1;
+    }
+    nativeipc_ring_fill(writer, place, message, length);
     (void)nativeipc_ring_append(writer, length);
     return nativeipc_ring_flush(writer);
 }
@@ -1414,32 +1442,16 @@ static inline int nativeipc_ring_write_in_turn(nativeipc_ring_writer *writer, co
 /* Writes a message, waiting for room. */
 static inline int nativeipc_ring_write(nativeipc_ring_writer *writer, const void *message, size_t length,
     int milliseconds) {
-    long long until = 0; /* the clock is read when it has to wait */
-    uint32_t *bell = &writer->channel->header->reader_bell;
-    void *place;
-    if (__atomic_load_n(bell, __ATOMIC_ACQUIRE) == 0) {
-        uint64_t next = nativeipc_ring_at_once(writer, message, length);
-        if (next != 0) {
-            __atomic_store_n(&writer->channel->header->tail, next, __ATOMIC_RELEASE);
-            writer->tail = writer->shown = next;
-            NATIVEIPC_CHANNELS_STEP("shown");
-            nativeipc_channel_order(writer->channel);
-            if (__atomic_load_n(bell, __ATOMIC_ACQUIRE) != 0) nativeipc_ring_ring_readers(writer);
-            return 0;
-        }
-    }
-    while ((place = nativeipc_ring_reserve(writer, length)) == NULL) {
-        if (errno != EAGAIN || milliseconds == 0) return -1;
-        if (until == 0) until = nativeipc_channel_until(milliseconds);
-        if (writer->turn.me != 0) return nativeipc_ring_write_in_turn(writer, message, length, until);
-        (void)nativeipc_ring_flush(writer);
-        if (nativeipc_channel_wait(writer->channel, &writer->channel->header->writer_bell, 0, &writer->habit,
-                nativeipc_ring_writer_news, writer, until) != 0)
-            return -1;
-    }
-    nativeipc_ring_copy(writer, place, message, length);
-    (void)nativeipc_ring_append(writer, length);
-    return nativeipc_ring_flush(writer);
+    struct nativeipc_channel_header *header = writer->channel->header;
+    uint64_t next = __atomic_load_n(&header->reader_bell, __ATOMIC_ACQUIRE) == 0
+        ? nativeipc_ring_at_once(writer, message, length) : 0;
+    if (next == 0) return nativeipc_ring_write_by_steps(writer, message, length, milliseconds);
+    __atomic_store_n(&header->tail, next, __ATOMIC_RELEASE);
+    writer->tail = writer->shown = next;
+    NATIVEIPC_CHANNELS_STEP("shown");
+    nativeipc_channel_order(writer->channel);
+    if (__atomic_load_n(&header->reader_bell, __ATOMIC_ACQUIRE) != 0) nativeipc_ring_ring_readers(writer);
+    return 0;
 }
 
 /* Says that nothing more comes. The next writer takes that back. Many to many: this one writes no more; that nothing
@@ -1576,9 +1588,10 @@ static inline int nativeipc_ring_find(nativeipc_ring_reader *reader, const void 
 
 /* Before a look of one that may wait. A reader that is as fast as the writer would look at the tail, and at the record
  * behind it, after each message, and take their lines from the writer each time. While looks bring several messages, it
- * lets some gather; one that comes alone is had at once. */
-static inline void nativeipc_ring_gather(const nativeipc_ring_reader *reader) {
-    if (reader->cursor != reader->tail || !reader->channel->can_spin) return;
+ * lets some gather; one that comes alone is had at once. Now and then it tries whether several would come. */
+static inline void nativeipc_ring_gather(nativeipc_ring_reader *reader) {
+    if (reader->cursor != reader->tail || reader->turn.me != 0 || !reader->channel->can_spin) return;
+    if (reader->gathers == 0 && ++reader->looks % 64 == 0) reader->gathers = 7;
     for (int i = 0; i < reader->gathers; i++) nativeipc_channel_pause();
 }
 

@@ -26,9 +26,6 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     // Why the fast path is not gone
     private const int Closed = 1, Copies = 2, Fences = 4, Stops = 8, Turns = 16;
 
-    // Pauses in which messages gather: about a microsecond
-    private const int MostGathers = 31;
-
     private readonly ChannelSegment _segment;
     private readonly Role? _role; // of a one-to-one ring
     private readonly Turn? _turn; // of a many-to-many ring
@@ -46,6 +43,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private ulong _limit; // up to where the fast path may go: not over the end, nor over the tail; 0: not at all
     private int _slow;
     private int _gathers; // pauses before a look at the tail by one that may wait
+    private uint _looks;
     private byte[] _copy = [];
 
     internal SharedRingReader(ChannelSegment segment, Role role, SharedRingDelivery delivery, bool tookOver)
@@ -231,14 +229,18 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
 
     /// <summary>After a look at the tail that has brought something.</summary>
     private void Pace(bool isOne)
-        => _gathers = isOne ? _gathers / 2 : Math.Min((_gathers * 2) + 1, MostGathers);
+        => _gathers = isOne ? _gathers / 2 : Math.Min((_gathers * 2) + 1, SpinHabit.MostGathers);
 
     /// <summary>Before a look by one that may wait. A reader that is as fast as the writer would look at the tail, and
     /// at the record behind it, after each message, and take their lines from the writer each time. While looks bring
-    /// several messages, it lets some gather; one that comes alone is had at once.</summary>
+    /// several messages, it lets some gather; one that comes alone is had at once. Now and then it tries whether
+    /// several would come.</summary>
     private void Gather()
     {
-        if (_gathers > 0 && SpinHabit.s_canSpin) Thread.SpinWait(_gathers);
+        const int Trial = 7, LooksToTrial = 64;
+        if (_turn is not null || !SpinHabit.s_canSpin) return;
+        if (_gathers == 0 && ++_looks % LooksToTrial == 0) _gathers = Trial;
+        if (_gathers > 0) Thread.SpinWait(_gathers);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

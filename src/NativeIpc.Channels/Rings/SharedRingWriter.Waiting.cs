@@ -44,6 +44,7 @@ public sealed partial class SharedRingWriter
             do
             {
                 Flush();
+                AwaitSome();
                 if (!_bell.Wait(until, cancellationToken)) return false;
             }
             while (!TryWrite(message));
@@ -75,6 +76,13 @@ public sealed partial class SharedRingWriter
     {
         var until = new Until(timeout);
         return TryWrite(message.Span) ? new ValueTask<bool>(true) : WriteUntilAsync(message, until, cancellationToken);
+    }
+
+    // A full ring has enough to be read. A writer that looks for room for one message again and again takes the line of
+    // the head from the reader after each one.
+    private static void AwaitSome()
+    {
+        if (SpinHabit.s_canSpin) Thread.SpinWait(SpinHabit.MostGathers);
     }
 
     /// <summary>Whether it is disposed.</summary>

@@ -6,6 +6,9 @@ namespace NativeIpc.Channels.Segments;
 /// sleep at once; one that paid starts anew. Of one thread at a time.</summary>
 internal struct SpinHabit
 {
+    /// <summary>Pauses in which messages, or room for them, gather: about a microsecond.</summary>
+    public const int MostGathers = 31;
+
     private const int MostSkipped = 1024;
     /// <summary>Whether another one can run meanwhile.</summary>
     public static readonly bool s_canSpin = Environment.ProcessorCount > 1;
