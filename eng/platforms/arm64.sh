@@ -173,6 +173,7 @@ if [ "$what" = clr ]; then
     code=124
     ! said | grep -q '^ENDED' || code=0
     for type in posix systemv; do
+        [ $code != 0 ] || said | grep -qP "^(PART|LEFT)\t$type" || continue
         # Of each part that came to its end the results, and for each other one a skip.
         said | awk -F'\t' -v type=$type '
             BEGIN { print "<all>" }
