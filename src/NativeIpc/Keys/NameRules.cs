@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using NativeIpc.Platform;
 
@@ -194,5 +195,7 @@ internal static class NameRules
         return letters.ToString();
     }
 
-    private static byte[] HashOf(string name) => Sha1.Hash(NameText.Utf8.GetBytes(name));
+#pragma warning disable CA5350 // SHA-1: the hash is part of Qt's names, not a protection.
+    private static byte[] HashOf(string name) => SHA1.HashData(NameText.Utf8.GetBytes(name));
+#pragma warning restore CA5350
 }
