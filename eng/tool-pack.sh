@@ -13,7 +13,7 @@ build=$root/artifacts/native
 rm -rf "$build/publish/NativeIpc.Tool"
 pack() {
     building native dotnet pack "$root/src/NativeIpc.Tool" -c Release -nologo -v q --artifacts-path "$build" -o "$out" \
-        -p:TrimmerSingleWarn=false "$@"
+        -p:TrimmerSingleWarn=false -p:CompilesAhead=false "$@" # a tool has its own code
 }
 
 if [ "$(uname -sm)" = 'Linux x86_64' ] && [ -z "$(native_linker)" ]; then

@@ -90,34 +90,7 @@ internal sealed class LayoutReader
         long next = 0;
         foreach (IFieldSymbol field in FieldsOf(type))
         {
-            if (field.AssociatedSymbol is { } property)
-            {
-                reports.Add(Report.At(property, Rules.s_type, property.Name, "an automatic property",
-                    "write a field, which has a place of its own"));
-                continue;
-            }
-
-            if (field.IsImplicitlyDeclared)
-            {
-                // The compiler names it after the parameter: <b>P.
-                reports.Add(Report.At(field, Rules.s_type, field.Name.Split('<', '>')[1], "a parameter of the struct",
-                    "it is a field as soon as a method uses it; write a field"));
-                continue;
-            }
-
-            string name = NameOf(field);
-            if (!LayoutText.IsName(name))
-            {
-                reports.Add(Report.At(field, Rules.s_name, name, Ascii));
-                continue;
-            }
-
-            if (places.FirstOrDefault(place => SnakeCase.Of(place.Field.Name) == SnakeCase.Of(name)) is { } same)
-            {
-                reports.Add(Report.At(field, Rules.s_name, name,
-                    $"'{same.Field.Name}' is '{SnakeCase.Of(name)}' in other languages as well"));
-            }
-
+            if (!HasName(field, places, reports)) continue;
             List<int> counts = [];
             string? element = field.IsFixedSizeBuffer ? Buffer(field, counts, reports)
                 : TypeOf(field, field.Type, counts, reports);
@@ -153,14 +126,48 @@ internal sealed class LayoutReader
             bool isAtomic = Known.Find(field, Known.Atomic) is not null;
             if (isAtomic && NotAtomic(field) is { } reason)
                 reports.Add(Report.At(field, Rules.s_atomic, field.Name, reason));
-            places.Add(new Place(field,
-                new LayoutField(name, element, counts.ToArray(), (int)offset, isAtomic), (int)next, alignment));
+            var placed = new LayoutField(NameOf(field), element, counts.ToArray(), (int)offset, isAtomic);
+            places.Add(new Place(field, placed, (int)next, alignment));
         }
 
         foreach (Place place in places.Where(place => place.Field.IsAtomic
             && places.Any(other => other != place && other.Field.Offset < place.End && place.Field.Offset < other.End)))
             reports.Add(Report.At(place.Symbol, Rules.s_atomic, place.Symbol.Name, "another field overlaps it"));
         return places;
+    }
+
+    /// <summary>Whether a field has a name that other languages take, and a place of its own.</summary>
+    private static bool HasName(IFieldSymbol field, List<Place> places, List<Report> reports)
+    {
+        if (field.AssociatedSymbol is { } property)
+        {
+            reports.Add(Report.At(property, Rules.s_type, property.Name, "an automatic property",
+                "write a field, which has a place of its own"));
+            return false;
+        }
+
+        if (field.IsImplicitlyDeclared)
+        {
+            // The compiler names it after the parameter: <b>P.
+            reports.Add(Report.At(field, Rules.s_type, field.Name.Split('<', '>')[1], "a parameter of the struct",
+                "it is a field as soon as a method uses it; write a field"));
+            return false;
+        }
+
+        string name = NameOf(field);
+        if (!LayoutText.IsName(name))
+        {
+            reports.Add(Report.At(field, Rules.s_name, name, Ascii));
+            return false;
+        }
+
+        if (places.FirstOrDefault(place => SnakeCase.Of(place.Field.Name) == SnakeCase.Of(name)) is { } same)
+        {
+            reports.Add(Report.At(field, Rules.s_name, name,
+                $"'{same.Field.Name}' is '{SnakeCase.Of(name)}' in other languages as well"));
+        }
+
+        return true;
     }
 
     private static string? NotAtomic(IFieldSymbol field)

@@ -63,17 +63,7 @@ internal sealed class SystemVLook
                 mode is null ? leading.Path : leading.Path[..^UsableKey.EventSuffix.Length], type,
                 isLegacy && original.Length > 0 ? original : null) : default,
             NativeName = string.Create(CultureInfo.InvariantCulture, $"0x{row.Key:x8}"),
-            SystemV = new SystemVFacts
-            {
-                Id = row.Id,
-                Key = row.Key,
-                KeyFile = file?.Path,
-                MemberCount = isSegment ? null : row.Count,
-                Members = members,
-                CreatorId = RealIds.Users.Known(row.CreatorUid),
-                CreatorProcessId = isSegment && row.CreatorProcess != 0 ? row.CreatorProcess : null,
-                LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
-            },
+            SystemV = FactsOf(row, file, members),
             Size = isSegment ? row.Size : null,
             Value = mode is null ? value : null,
             ResetMode = mode,
@@ -94,6 +84,23 @@ internal sealed class SystemVLook
             Unreadable = unreadable,
             Signs = signs,
             ObjectIdentity = $"systemv:{(isSegment ? "shm" : "sem")}:{row.Id}",
+        };
+    }
+
+    private static SystemVFacts FactsOf(in SystemVTable.Row row, KeyFileSearch.Candidate? file,
+        IReadOnlyList<IpcSetMember> members)
+    {
+        bool isSegment = row.Kind == IpcObjectKind.SharedMemory;
+        return new SystemVFacts
+        {
+            Id = row.Id,
+            Key = row.Key,
+            KeyFile = file?.Path,
+            MemberCount = isSegment ? null : row.Count,
+            Members = members,
+            CreatorId = RealIds.Users.Known(row.CreatorUid),
+            CreatorProcessId = isSegment && row.CreatorProcess != 0 ? row.CreatorProcess : null,
+            LastProcessId = isSegment && row.LastProcess != 0 ? row.LastProcess : null,
         };
     }
 

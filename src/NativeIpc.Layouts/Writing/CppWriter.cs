@@ -156,45 +156,68 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
             {
                 case 0: Line($"    std::uint8_t padding_{Text(member.Offset)}[{Text(member.Size)}];"); break;
                 case 1: Line($"    {Declaration(member.Fields[0])};"); break;
-                default:
-                    // C++ has no types inside of anonymous unions: what begins later has one before it.
-                    foreach (LayoutField field in member.Fields)
-                    {
-                        if (field.Offset == member.Offset) continue;
-                        string gap = Text(field.Offset - member.Offset), its = NameOf(field);
-                        Line($"    struct behind_{its} {{ std::uint8_t before[{gap}]; {Declaration(field)}; }};");
-                    }
-
-                    Line("    union {");
-                    foreach (LayoutField field in member.Fields)
-                    {
-                        string its = NameOf(field);
-                        Line(field.Offset == member.Offset ? $"        {Declaration(field)};"
-                            : $"        behind_{its} at_{its};");
-                    }
-
-                    Line("    };");
-                    break;
+                default: AddUnion(member); break;
             }
         }
 
         foreach (LayoutField field in layout.Fields)
         {
-            if (!field.IsAtomic) continue;
-            string type = Scalar(field.Type), its = SnakeCase.Of(field.Name), member = NameOf(field);
-            Line($$"""
-
-                    {{type}} load_{{its}}() const { return __atomic_load_n(&{{member}}, __ATOMIC_ACQUIRE); }
-                    void store_{{its}}({{type}} its) { __atomic_store_n(&{{member}}, its, __ATOMIC_RELEASE); }
-                    {{type}} add_{{its}}({{type}} its)
-                    {
-                        return __atomic_add_fetch(&{{member}}, its, __ATOMIC_SEQ_CST);
-                    }
-                """);
+            if (field.IsAtomic) AddAtomic(field);
         }
 
         Line("};");
         Line();
+        AddChecks(layout);
+        Line($$"""
+
+            } // namespace {{Namespace}}
+            template <> struct nativeipc::layout_of<{{Namespace}}::{{name}}> {
+                static constexpr const char *name() { return "{{name}}"; }
+                static constexpr std::uint32_t version = {{Text(layout.Version)}};
+                static constexpr std::uint64_t fingerprint = UINT64_C({{Hex(layout.Fingerprint)}});
+            };
+            namespace {{Namespace}} {
+
+            """);
+    }
+
+    private void AddUnion(Member member)
+    {
+        // C++ has no types inside of anonymous unions: what begins later has one before it.
+        foreach (LayoutField field in member.Fields)
+        {
+            if (field.Offset == member.Offset) continue;
+            string gap = Text(field.Offset - member.Offset), its = NameOf(field);
+            Line($"    struct behind_{its} {{ std::uint8_t before[{gap}]; {Declaration(field)}; }};");
+        }
+
+        Line("    union {");
+        foreach (LayoutField field in member.Fields)
+        {
+            string its = NameOf(field);
+            Line(field.Offset == member.Offset ? $"        {Declaration(field)};" : $"        behind_{its} at_{its};");
+        }
+
+        Line("    };");
+    }
+
+    private void AddAtomic(LayoutField field)
+    {
+        string type = Scalar(field.Type), its = SnakeCase.Of(field.Name), member = NameOf(field);
+        Line($$"""
+
+                {{type}} load_{{its}}() const { return __atomic_load_n(&{{member}}, __ATOMIC_ACQUIRE); }
+                void store_{{its}}({{type}} its) { __atomic_store_n(&{{member}}, its, __ATOMIC_RELEASE); }
+                {{type}} add_{{its}}({{type}} its)
+                {
+                    return __atomic_add_fetch(&{{member}}, its, __ATOMIC_SEQ_CST);
+                }
+            """);
+    }
+
+    private void AddChecks(LayoutStruct layout)
+    {
+        string name = layout.Name;
         Line($"static_assert(std::is_standard_layout<{name}>::value && std::is_trivially_copyable<{name}>::value, "
             + $"\"{name}\");");
         Line($"static_assert(sizeof({name}) == {Text(layout.Size)}, \"size of {name}\");");
@@ -208,18 +231,6 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
                 Line($"static_assert(offsetof({name}, {path}) == {Text(field.Offset)}, \"offset of {name}.{path}\");");
             }
         }
-
-        Line($$"""
-
-            } // namespace {{Namespace}}
-            template <> struct nativeipc::layout_of<{{Namespace}}::{{name}}> {
-                static constexpr const char *name() { return "{{name}}"; }
-                static constexpr std::uint32_t version = {{Text(layout.Version)}};
-                static constexpr std::uint64_t fingerprint = UINT64_C({{Hex(layout.Fingerprint)}});
-            };
-            namespace {{Namespace}} {
-
-            """);
     }
 
     protected override void End()

@@ -92,26 +92,7 @@ internal sealed class PythonWriter(LayoutSet types, string name) : DeclarationWr
                 continue;
             }
 
-            List<string> parts = [], named = [];
-            foreach (LayoutField field in member.Fields)
-            {
-                string own = $"(\"{NameOf(field)}\", {TypeOf(field)})";
-                int gap = field.Offset - member.Offset;
-                if (gap == 0)
-                {
-                    parts.Add(own);
-                    continue;
-                }
-
-                string inner = $"_{name}_{NameOf(field)}";
-                Class(inner, "Structure", [$"(\"before_{NameOf(field)}\", ctypes.c_uint8 * {Text(gap)})", own], []);
-                parts.Add($"(\"at_{NameOf(field)}\", {inner})");
-                named.Add($"at_{NameOf(field)}");
-            }
-
-            string union = $"_{name}_{Text(member.Offset)}";
-            Class(union, "Union", parts, named);
-            fields.Add($"(\"at_{Text(member.Offset)}\", {union})");
+            fields.Add($"(\"at_{Text(member.Offset)}\", {Union(name, member)})");
             unions.Add($"at_{Text(member.Offset)}");
         }
 
@@ -124,6 +105,37 @@ internal sealed class PythonWriter(LayoutSet types, string name) : DeclarationWr
         Line($"assert ctypes.alignment({name}) == {Text(layout.Alignment)}, \"alignment of {name}\"");
         foreach (LayoutField field in layout.Fields)
             Line($"assert {name}.{NameOf(field)}.offset == {Text(field.Offset)}, \"offset of {name}.{NameOf(field)}\"");
+        AddDataType(layout);
+    }
+
+    /// <summary>Writes the class of fields that share their place, and gives its name.</summary>
+    private string Union(string name, Member member)
+    {
+        List<string> parts = [], named = [];
+        foreach (LayoutField field in member.Fields)
+        {
+            string own = $"(\"{NameOf(field)}\", {TypeOf(field)})";
+            int gap = field.Offset - member.Offset;
+            if (gap == 0)
+            {
+                parts.Add(own);
+                continue;
+            }
+
+            string inner = $"_{name}_{NameOf(field)}";
+            Class(inner, "Structure", [$"(\"before_{NameOf(field)}\", ctypes.c_uint8 * {Text(gap)})", own], []);
+            parts.Add($"(\"at_{NameOf(field)}\", {inner})");
+            named.Add($"at_{NameOf(field)}");
+        }
+
+        string union = $"_{name}_{Text(member.Offset)}";
+        Class(union, "Union", parts, named);
+        return union;
+    }
+
+    /// <summary>Writes the layout as NumPy has it.</summary>
+    private void AddDataType(LayoutStruct layout)
+    {
         string names = "", formats = "", offsets = "";
         foreach (LayoutField field in layout.Fields)
         {
@@ -133,7 +145,7 @@ internal sealed class PythonWriter(LayoutSet types, string name) : DeclarationWr
         }
 
         Line("if numpy is not None:");
-        Line($"    {SnakeCase.Upper(name)}_DTYPE = numpy.dtype({{");
+        Line($"    {SnakeCase.Upper(layout.Name)}_DTYPE = numpy.dtype({{");
         Line($"        \"names\": [{names.TrimEnd(',', ' ')}],");
         Line($"        \"formats\": [{formats.TrimEnd(',', ' ')}],");
         Line($"        \"offsets\": [{offsets.TrimEnd(',', ' ')}],");

@@ -147,44 +147,17 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
             if (member.Fields.Count == 0)
             {
                 fields.Add($"    pub padding_{Text(member.Offset)}: [u8; {Text(member.Size)}],");
-                continue;
             }
-
-            if (member.Fields.Count == 1)
+            else if (member.Fields.Count == 1)
             {
                 string own = NameOf(member.Fields[0]);
                 fields.Add($"    pub {own}: {TypeOf(member.Fields[0])},");
                 places.Add((own, member.Offset));
-                continue;
             }
-
-            List<string> parts = [];
-            string union = $"at_{Text(member.Offset)}";
-            foreach (LayoutField field in member.Fields)
+            else
             {
-                int gap = field.Offset - member.Offset;
-                string own = NameOf(field), type = TypeOf(field);
-                places.Add((gap == 0 ? $"{union}.{own}" : $"{union}.{own}.{own}", field.Offset));
-                if (gap > 0)
-                {
-                    string inner = $"{name}_{own}";
-                    Line("#[repr(C)]");
-                    Line("#[derive(Clone, Copy)]");
-                    Line($"pub struct {inner} {{ pub before: [u8; {Text(gap)}], pub {own}: {type} }}");
-                    Line();
-                    type = inner;
-                }
-
-                parts.Add($"    pub {own}: {type},");
+                fields.Add(Union(name, member, places));
             }
-
-            Line("#[repr(C)]");
-            Line("#[derive(Clone, Copy)]");
-            Line($"pub union {name}_{union} {{");
-            foreach (string part in parts) Line(part);
-            Line("}");
-            Line();
-            fields.Add($"    pub {union}: {name}_{union},");
         }
 
         Line("#[repr(C)]");
@@ -202,6 +175,45 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
         Line($"    const FINGERPRINT: u64 = {Hex(layout.Fingerprint)};");
         Line("}");
         Line();
+        AddMethods(layout, places);
+    }
+
+    /// <summary>Writes the type of fields that share their place.</summary>
+    /// <returns>The field of this type.</returns>
+    private string Union(string name, Member member, List<(string Path, int Offset)> places)
+    {
+        List<string> parts = [];
+        string union = $"at_{Text(member.Offset)}";
+        foreach (LayoutField field in member.Fields)
+        {
+            int gap = field.Offset - member.Offset;
+            string own = NameOf(field), type = TypeOf(field);
+            places.Add((gap == 0 ? $"{union}.{own}" : $"{union}.{own}.{own}", field.Offset));
+            if (gap > 0)
+            {
+                string inner = $"{name}_{own}";
+                Line("#[repr(C)]");
+                Line("#[derive(Clone, Copy)]");
+                Line($"pub struct {inner} {{ pub before: [u8; {Text(gap)}], pub {own}: {type} }}");
+                Line();
+                type = inner;
+            }
+
+            parts.Add($"    pub {own}: {type},");
+        }
+
+        Line("#[repr(C)]");
+        Line("#[derive(Clone, Copy)]");
+        Line($"pub union {name}_{union} {{");
+        foreach (string part in parts) Line(part);
+        Line("}");
+        Line();
+        return $"    pub {union}: {name}_{union},";
+    }
+
+    private void AddMethods(LayoutStruct layout, List<(string Path, int Offset)> places)
+    {
+        string name = layout.Name;
         Line($"impl {name} {{");
         Line("    /// Whether each field is where the description says.");
         Line("    pub fn is_laid_out() -> bool {");

@@ -120,77 +120,94 @@ internal static class ObjectColumns
     /// cut.</remarks>
     public static IEnumerable<string> Lines(IReadOnlyList<ObjectColumn> columns, IReadOnlyList<string[]> rows,
         bool hasHeadings = true, int width = int.MaxValue)
+        => new Table(columns, rows, hasHeadings, width).Lines();
+
+    /// <summary>Rows, and how wide each column is.</summary>
+    private sealed class Table
     {
-        int[] widths = [.. columns.Select(column => hasHeadings ? column.Heading.Length : 1)];
-        foreach (string[] row in rows)
+        private readonly IReadOnlyList<ObjectColumn> _columns;
+        private readonly IReadOnlyList<string[]> _rows;
+        private readonly bool _hasHeadings;
+        private readonly int _width;
+        private readonly int[] _widths;
+        private readonly bool[] _isLeftOut;
+
+        internal Table(IReadOnlyList<ObjectColumn> columns, IReadOnlyList<string[]> rows, bool hasHeadings, int width)
         {
-            for (int i = 0; i < widths.Length; i++) widths[i] = Math.Max(widths[i], CellWidth.Of(row[i]));
+            _columns = columns;
+            _rows = rows;
+            _hasHeadings = hasHeadings;
+            _width = width;
+            _widths = [.. columns.Select(column => hasHeadings ? column.Heading.Length : 1)];
+            foreach (string[] row in rows)
+            {
+                for (int i = 0; i < _widths.Length; i++) _widths[i] = Math.Max(_widths[i], CellWidth.Of(row[i]));
+            }
+
+            _isLeftOut = new bool[columns.Count];
+            if (Excess() > 0) Fit();
         }
 
-        bool[] isLeftOut = new bool[columns.Count];
-        if (Excess() > 0) Fit();
-        return Format();
+        internal IEnumerable<string> Lines()
+        {
+            if (_hasHeadings) yield return Line([.. _columns.Select(column => column.Heading)]);
+            foreach (string[] row in _rows) yield return Line(row);
+        }
 
-        long Excess() => widths.Where((_, i) => !isLeftOut[i]).Sum(each => each + 2L) - 2 - width;
+        private long Excess() => _widths.Where((_, i) => !_isLeftOut[i]).Sum(each => each + 2L) - 2 - _width;
 
-        void Fit()
+        private void Fit()
         {
             Shrink(s_key, ShortestKey);
             Shrink(s_users, ShortestText);
             Shrink(s_flags, ShortestText);
-            if (ReferenceEquals(columns, Usual))
+            if (ReferenceEquals(_columns, Usual))
             {
                 foreach (ObjectColumn column in new[] { s_creator, s_mode, s_id, s_owner, s_users, s_age })
                 {
-                    if (Excess() > 0) isLeftOut[IndexOf(column)] = true;
+                    if (Excess() > 0) _isLeftOut[IndexOf(column)] = true;
                 }
             }
 
-            while (Excess() > 0 && Widest() is var widest && widths[widest] > Least) widths[widest]--;
+            while (Excess() > 0 && Widest() is var widest && _widths[widest] > Least) _widths[widest]--;
 
             // What became free again goes to the keys.
             int key = IndexOf(s_key);
             if (key >= 0 && Excess() < 0)
-                widths[key] = (int)Math.Min(widths[key] - Excess(), rows.Max(row => CellWidth.Of(row[key])));
+                _widths[key] = (int)Math.Min(_widths[key] - Excess(), _rows.Max(row => CellWidth.Of(row[key])));
         }
 
-        void Shrink(ObjectColumn column, int least)
+        private void Shrink(ObjectColumn column, int least)
         {
             int i = IndexOf(column);
-            if (i >= 0 && Excess() > 0) widths[i] = (int)Math.Min(widths[i], Math.Max(least, widths[i] - Excess()));
+            if (i >= 0 && Excess() > 0) _widths[i] = (int)Math.Min(_widths[i], Math.Max(least, _widths[i] - Excess()));
         }
 
-        int Widest() => Sequence.Range(0, widths.Length).Where(i => !isLeftOut[i]).MaxBy(i => widths[i]);
+        private int Widest() => Sequence.Range(0, _widths.Length).Where(i => !_isLeftOut[i]).MaxBy(i => _widths[i]);
 
-        int IndexOf(ObjectColumn column)
+        private int IndexOf(ObjectColumn column)
         {
-            for (int i = 0; i < columns.Count; i++)
+            for (int i = 0; i < _columns.Count; i++)
             {
-                if (columns[i] == column) return i;
+                if (_columns[i] == column) return i;
             }
 
             return -1;
         }
 
-        IEnumerable<string> Format()
-        {
-            if (hasHeadings) yield return Line([.. columns.Select(column => column.Heading)]);
-            foreach (string[] row in rows) yield return Line(row);
-        }
-
-        string Line(string[] row)
+        private string Line(string[] row)
         {
             var line = new System.Text.StringBuilder();
             int blanks = 0;
             for (int i = 0; i < row.Length; i++)
             {
-                if (isLeftOut[i]) continue;
-                string cell = CellWidth.CutMiddle(row[i], widths[i]);
+                if (_isLeftOut[i]) continue;
+                string cell = CellWidth.CutMiddle(row[i], _widths[i]);
                 if (cell.Length > 0) line.Append(' ', blanks).Append(cell);
-                blanks = (cell.Length > 0 ? 0 : blanks) + widths[i] - CellWidth.Of(cell) + 2;
+                blanks = (cell.Length > 0 ? 0 : blanks) + _widths[i] - CellWidth.Of(cell) + 2;
             }
 
-            return CellWidth.Cut(line.ToString().TrimEnd(), width);
+            return CellWidth.Cut(line.ToString().TrimEnd(), _width);
         }
     }
 
