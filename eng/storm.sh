@@ -44,12 +44,10 @@ fi
 
 failed=0
 storm() { # TYPE SECONDS COMMAND...
-    local type=$1
-    run_watched "$2" "$out/$type.log" "${@:3}"
-    judge "$type" $?
-}
-judge() { # TYPE CODE
-    local type=$1 code=$2
+    local type=$1 limit=$2 code
+    shift 2
+    run_watched "$limit" "$out/$type.log" "$@"
+    code=$?
     tr -d '\r' <"$out/$type.log"
     [ $code = 0 ] || failed=1
     [ $code != 124 ] || echo "FAIL storm: the watchdog ended $type"
@@ -75,20 +73,8 @@ elif ! "$root/eng/wine-publish.sh" NativeIpc.Storm >"$out/publish-windows.log" 2
     echo "FAIL storm Windows: published for Windows: see $out/publish-windows.log"
     failed=1
 else
-    export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT
-    run=("$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4)
-    # It stands still now and then under Wine 8, for a reason that is not found yet (docs/platforms.md): said, and run
-    # again once. A failure that it tells itself stays one.
-    NATIVEIPC_WINE_TIMEOUT=$(patient $((60 + windows_kills)))
-    run_watched $((NATIVEIPC_WINE_TIMEOUT + 80)) "$out/windows.log" "${run[@]}"
-    code=$?
-    if [ $code = 124 ] && ! grep -q '^FAIL' "$out/windows.log"; then
-        echo "storm Windows: STOOD STILL, and was ended after $NATIVEIPC_WINE_TIMEOUT s; it is run again, once"
-        mv "$out/windows.log" "$out/windows-stood-still.log"
-        NATIVEIPC_WINE_TIMEOUT=$(patient $((300 + 2 * windows_kills)))
-        storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) "${run[@]}"
-    else
-        judge windows $code
-    fi
+    export DOTNET_GCgen0size=40000000 NATIVEIPC_WINE_TIMEOUT=$(patient $((300 + 2 * windows_kills)))
+    storm windows $((NATIVEIPC_WINE_TIMEOUT + 80)) \
+        "$root/eng/wine-run.sh" "$root/artifacts/win-x64/NativeIpc.Storm.exe" run windows "$windows_kills" 4
 fi
 exit $failed
