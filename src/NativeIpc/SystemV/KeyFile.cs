@@ -92,9 +92,25 @@ internal sealed class KeyFile : IDisposable
         if (bound < TimeSpan.Zero) return true;
         if (Libc.clock_gettime(Flags.CLOCK_REALTIME, out Timespec now) != 0) return false;
         // The one clock that file times are on. Of an unknown age: the caller waits no longer than for a young file.
-        if (!OperatingSystem.IsLinux() || Libc.WrittenAt(Path(Key), out long written) != 0) return true;
+        if (!TryGetTimeOfWriting(out long written)) return true;
         long age = (now.tv_sec * TimeSpan.TicksPerSecond) + (now.tv_nsec / 100) - written;
         return age < bound.Ticks && age > -bound.Ticks;
+    }
+
+    // In ticks since 1970. On Linux by a system call: SystemText says why.
+    private bool TryGetTimeOfWriting(out long written)
+    {
+        if (OperatingSystem.IsLinux()) return Libc.WrittenAt(Path(Key), out written) == 0;
+        written = 0;
+        try
+        {
+            written = (File.GetLastWriteTimeUtc(Path(Key)) - DateTime.UnixEpoch).Ticks;
+            return true;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Whether objects of more than one project id may stand under the file, as far as this library has made
