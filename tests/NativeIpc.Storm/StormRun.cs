@@ -110,6 +110,14 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
                 done++;
             }
 
+            // One that is still to stop would do so with the lock, perhaps, which is waited for below.
+            while (Array.FindIndex(_pointOf, point => point != "-") is >= 0 and var waited)
+            {
+                if (!AwaitAll(reports, segment)) return 1;
+                Kill(guardedKey, reportKey, waited, reports, segment, isLast: true);
+                done++;
+            }
+
             if (!AwaitAll(reports, segment)) return 1;
             return Judge(segment, done);
         }
@@ -195,7 +203,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     }
 
     private void Kill(in NativeIpcKey guardedKey, in NativeIpcKey reportKey, int victim, SharedMemory reports,
-        SharedMemory segment)
+        SharedMemory segment, bool isLast = false)
     {
         Process process = _processes[victim]!;
         Stop(process);
@@ -218,7 +226,7 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
         process.Dispose();
         // Or a failure to start the next one would keep the end of the run from ending the others
         _processes[victim] = null;
-        bool isSpecial = Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim])
+        bool isSpecial = !isLast && Array.TrueForAll(_pointOf, other => other == "-" || other == _pointOf[victim])
             && Random.Shared.Next(kills < 100 ? 2 : 10) == 0;
         _pointOf[victim] = "-";
         Start(guardedKey, reportKey, victim, reports, isSpecial ? _points[_nextPoint++ % _points.Length] : "-");
@@ -283,7 +291,14 @@ internal sealed partial class StormRun(NativeIpcKeyType type, int kills, int wor
     {
         // One more turn, so that the last victim's lock is taken over; then the lock keeps the others out while this
         // process looks.
-        using SharedMemoryLock scope = segment.Lock();
+        Debug.Assert(Array.TrueForAll(_pointOf, point => point == "-"));
+        if (!segment.TryLock(s_longestTurn, out SharedMemoryLock taken))
+        {
+            Console.WriteLine($"FAIL storm {type}: no turn for who judges: {segment.GetLockStatus()}");
+            return 1;
+        }
+
+        using SharedMemoryLock scope = taken;
         Guarded seen = segment.GetReference<Guarded>(0);
         long takeovers = seen.Takeovers + (scope.WasAbandoned ? 1 : 0);
         long fromInside = seen.TakeoversFromInside + (scope.WasAbandoned && seen.Inside != 0 ? 1 : 0);
