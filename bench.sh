@@ -201,7 +201,7 @@ if want musl; then
         publish musl -p:PublishAot=false -r linux-musl-x64 --self-contained
         # musl has no sem_clockwait; nothing that is measured here calls it. The kernel's headers are beside glibc's.
         built cmusl musl-gcc -O2 -Wall -Wextra -static -I "$root/include" -idirafter /usr/include \
-            -idirafter /usr/include/x86_64-linux-gnu '-Dsem_clockwait(s,c,t)=sem_timedwait(s,t)' \
+            -idirafter /usr/include/x86_64-linux-gnu '-Dsem_clockwait(s,c,t)=sem_timedwait(s,t)' '-DY_PEER="cmusl"' \
             -o "$out/yard_musl" "$sources/yard.c"
         mount --bind "$libraries" /etc/ld-musl-x86_64.path || exit 2
         peer cmusl "$out/yard_musl"
