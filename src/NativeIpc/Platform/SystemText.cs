@@ -36,12 +36,26 @@ internal static class SystemText
         return lines.ToArray();
     }
 
-    /// <summary>What is in a folder; nothing when it is missing or not readable. Linux.</summary>
+    /// <summary>What is in a folder; nothing when it is missing or not readable. Unix.</summary>
     internal static string[] Entries(string path)
     {
+        if (!OperatingSystem.IsLinux()) return EntriesElsewhere(path);
         List<string> names = Libc.NamesIn(path, out _) ?? [];
         for (int i = 0; i < names.Count; i++) names[i] = $"{path}/{names[i]}";
         return names.ToArray();
+    }
+
+    // Not on Linux, where a native program would grow by what .NET needs to read a folder.
+    private static string[] EntriesElsewhere(string path)
+    {
+        try
+        {
+            return Directory.GetFileSystemEntries(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     /// <summary>The folders in a folder; none when it is missing or not readable. Linux.</summary>

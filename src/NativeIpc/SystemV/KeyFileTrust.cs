@@ -103,7 +103,7 @@ internal static class KeyFileTrust
             int left = MostFiles;
 
             // A folder that cannot be read names nothing.
-            foreach (string other in OperatingSystem.IsLinux() ? SystemText.Entries(folder) : [])
+            foreach (string other in SystemText.Entries(folder))
             {
                 if (left-- == 0) break;
                 if (other != path && Libc.ftok(other, projectId) == ipcKey
