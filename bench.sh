@@ -238,6 +238,7 @@ copy.           3  90
 rand.           3  60
 scale.posix.    3  120
 scale.sysv.     2  120
+rss.            3  60
 alloc.          1  60
 start           99 60
 first           1  60
@@ -255,6 +256,7 @@ ring.4k         99 60
 ring.1m         99 60
 ring.idle       1  60
 topic.          99 60
+load.           99 60
 cancel          1  120
 async           1  120
 '

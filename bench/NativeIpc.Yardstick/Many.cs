@@ -32,18 +32,23 @@ internal static class Many
     public static void Child(Action<long> body)
     {
         Harness.WarmUp(body);
+        Child(end =>
+        {
+            long count = 0;
+            for (; Harness.Now() < end; count += 16) body(16);
+            return count;
+        });
+    }
+
+    /// <summary>In a child that is warm.</summary>
+    /// <param name="repeat">Repeats the operation until that time, and says how often.</param>
+    public static void Child(Func<long, long> repeat)
+    {
         Harness.Ready();
-        long start = long.Parse(Console.ReadLine()!), end = start + s_span, count = 0;
-        long left = (start - Harness.Now()) / 1_000_000;
+        long start = long.Parse(Console.ReadLine()!), left = (start - Harness.Now()) / 1_000_000;
         if (left > 1) Harness.Pass((int)left - 1); // asleep, as in C: others are still in their warm-up
         while (Harness.Now() < start) Thread.Yield();
-        while (Harness.Now() < end)
-        {
-            body(16);
-            count += 16;
-        }
-
-        Console.WriteLine(count);
+        Console.WriteLine(repeat(start + s_span));
         Console.Out.Flush();
         Console.In.ReadToEnd(); // until the end: its CPU time is read by then
     }

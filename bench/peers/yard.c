@@ -227,6 +227,8 @@ static void run_lock_two(const char *name);
 static void run_event_pair(const char *name);
 static void run_event_wake(const char *name);
 static void run_whole(const char *name);
+static void run_resident(const char *name);
+static void run_share(const char *name);
 #include "channels.h"
 static const char *const y_names[] = {
     "posix.try_pair", "posix.wait_pair", "sysv.pair", "sysv.pair_undo", "lock.posix", "lock.sysv", "lock.sysv@two",
@@ -249,13 +251,14 @@ static const char *const y_names[] = {
     "scale.posix.shm.1000", "scale.posix.shm.4000", "scale.posix.shm.4000@whole",
     "scale.sysv.sem.100", "scale.sysv.sem.1000", "scale.sysv.sem.10000", "scale.sysv.sem.10000@whole",
     "scale.sysv.shm.100", "scale.sysv.shm.1000", "scale.sysv.shm.4000",
-    "event.pair", "event.wake100",
+    "event.pair", "event.wake100", "rss.posix.sem.10000", "rss.posix.shm.4000", "load.permits",
     "cancel", CHANNEL_NAMES,
 };
 #define Y_MORE {"cancel", run_cancel}, {"lock.sysv@two", run_lock_two}, {"event.pair", run_event_pair}, \
     {"event.wake100", run_event_wake}, {"sysv.sem.open@whole", run_whole}, \
     {"sysv.sem.create_destroy@whole", run_whole}, {"posix.shm4k.create_destroy@whole", run_whole}, \
-    {"scale.posix.shm.4000@whole", run_whole}, {"scale.sysv.sem.10000@whole", run_whole}, CHANNEL_RUNS
+    {"scale.posix.shm.4000@whole", run_whole}, {"scale.sysv.sem.10000@whole", run_whole}, \
+    {"rss.", run_resident}, {"load.permits", run_share}, CHANNEL_RUNS
 #define Y_SERVE serve
 #include "workloads.h"
 #include "promises.h"
@@ -334,6 +337,116 @@ static void run_event_wake(const char *name)
     for (int i = 0; i < WAKE_WAITERS; i++)
         pthread_join(threads[i], NULL);
     y_print(name, "", y_median(v, wake.rounds));
+}
+
+/* By how much resident memory grows with n objects that are open, each used once. */
+static double resident_bytes(void)
+{
+    char line[128];
+    long kilobytes = -1;
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "Rss: %ld", &kilobytes);
+    if (f)
+        fclose(f);
+    return 1024.0 * (double)kilobytes;
+}
+static void resident_open(int n, struct y_segment *seg, void **sem, int segments)
+{
+    for (int i = 0; i < n; i++) {
+        if (segments) {
+            seg[i].size = 4096;
+            p_seg_create(Y_POSIX, y_called("resident", i), &seg[i], Y_PLAIN);
+            seg[i].data[0] = 1;
+        } else {
+            sem[i] = p_sem_create(Y_POSIX, y_called("resident", i), 1);
+            w_wait_posix(sem[i], 1);
+        }
+    }
+}
+static void resident_close(int n, struct y_segment *seg, void **sem, int segments)
+{
+    for (int i = 0; i < n; i++) {
+        if (segments)
+            p_seg_detach(Y_POSIX, &seg[i]), p_seg_remove(Y_POSIX, y_called("resident", i), &seg[i]);
+        else
+            p_sem_close(Y_POSIX, sem[i]), p_sem_remove(Y_POSIX, y_called("resident", i), sem[i]);
+    }
+}
+static void run_resident(const char *name)
+{
+    int n = y_number(name), segments = strstr(name, ".shm.") != NULL;
+    if (y_quick())
+        n = n / 20 < 50 ? 50 : n / 20;
+    struct y_segment *seg = (struct y_segment *)calloc(n, sizeof *seg);
+    void **sem = (void **)calloc(n, sizeof *sem);
+    for (int i = 0; i < 20; i++) {
+        resident_open(50, seg, sem, segments);
+        resident_close(50, seg, sem, segments);
+    }
+    double before = resident_bytes();
+    resident_open(n, seg, sem, segments);
+    y_print(name, ".bytes", resident_bytes() - before);
+    resident_close(n, seg, sem, segments);
+    free(seg), free(sem);
+}
+
+/* A hundred threads of two processes that share ten permits; each lets others run while it has one. */
+enum { SHARE_PERMITS = 10, SHARE_THREADS = 50 };
+static struct { struct y_many *page; void *semaphore; int64_t span; } share;
+static void *share_thread(void *count)
+{
+    int64_t own = 0;
+    __atomic_add_fetch(&share.page->ready, 1, __ATOMIC_SEQ_CST);
+    while (!share.page->start || y_now() < share.page->start)
+        usleep(500);
+    for (int64_t end = share.page->start + share.span; y_now() < end; own++) {
+        p_acquire(Y_POSIX, share.semaphore);
+        sched_yield();
+        p_release(Y_POSIX, share.semaphore);
+    }
+    __atomic_add_fetch((int64_t *)count, own, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+static void share_process(int64_t *count)
+{
+    pthread_t threads[SHARE_THREADS];
+    for (int i = 0; i < SHARE_THREADS; i++)
+        if (pthread_create(&threads[i], NULL, share_thread, count))
+            y_die("pthread_create");
+    for (int i = 0; i < SHARE_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    __atomic_add_fetch(&share.page->done, 1, __ATOMIC_SEQ_CST);
+    for (;;)
+        pause();
+}
+static void run_share(const char *name)
+{
+    pid_t pid[2];
+    int64_t cpu = 0;
+    share.page = (struct y_many *)y_shared_page();
+    share.semaphore = y_fresh(Y_POSIX, "shared", SHARE_PERMITS);
+    share.span = y_quick() ? 30000000 : 300000000;
+    fflush(stdout);
+    for (int i = 0; i < 2; i++)
+        if ((pid[i] = fork()) == 0)
+            share_process((int64_t *)&share.page->count[i]);
+    while (share.page->ready < 2 * SHARE_THREADS)
+        usleep(1000);
+    for (int i = 0; i < 2; i++)
+        cpu -= y_cpu(pid[i]);
+    share.page->start = y_now() + 20000000;
+    while (share.page->done < 2)
+        usleep(1000);
+    for (int i = 0; i < 2; i++) {
+        cpu += y_cpu(pid[i]);
+        kill(pid[i], SIGKILL);
+        waitpid(pid[i], NULL, 0);
+    }
+    double total = (double)(share.page->count[0] + share.page->count[1]);
+    y_print(name, "", (double)share.span / total);
+    y_print(name, ".cpu", (double)cpu / total);
+    y_drop(Y_POSIX, share.semaphore, "shared");
 }
 
 /* The latencies of 40 cancellations at times that are not in step with the slices, and the wake-ups of ten idle
