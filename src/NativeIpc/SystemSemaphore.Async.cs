@@ -152,6 +152,7 @@ public sealed partial class SystemSemaphore
                 : _semaphore.WaitWord != 0 && FutexDispatcher.IsOffered ? FutexDispatcher.s_any
                 : WaitPoller.s_instance;
             _semaphore.HasAsyncWaits = () => Queue.HasWaits;
+            _semaphore.HandOn = () => Queue.TryHandOn(true);
         }
 
         public WaitQueue<bool> Queue { get; }

@@ -34,6 +34,50 @@ public abstract partial class WaitTests<TProvider>
     }
 
     [Fact]
+    public async Task Permits_that_tasks_of_an_instance_pass_on_come_to_a_thread_and_to_tasks_of_another_one()
+    {
+        const int Tasks = 20, Permits = 2;
+        NativeIpcKey key = NextKey();
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(key, Permits);
+        using SystemSemaphore other = SystemSemaphore.OpenExisting(key);
+        bool isOver = false;
+        Task[] busy = [.. Enumerable.Range(0, Tasks).Select(_ => Task.Run(PassOn))];
+        Task blocked = Start(() => Repeat(other.Acquire, other.Release));
+        for (int i = 0; i < 50; i++)
+        {
+            await other.AcquireAsync(Cancellation).AsTask().WaitAsync(s_watchdog, Cancellation);
+            other.Release();
+        }
+
+        await blocked.WaitAsync(s_watchdog, Cancellation);
+        Volatile.Write(ref isOver, true);
+        await Task.WhenAll(busy).WaitAsync(s_watchdog, Cancellation);
+
+        // Not one more, and not one less.
+        for (int i = 0; i < Permits; i++) Assert.True(other.TryAcquire());
+        Assert.False(other.TryAcquire());
+
+        async Task PassOn()
+        {
+            while (!Volatile.Read(ref isOver))
+            {
+                await semaphore.AcquireAsync(Cancellation);
+                await Task.Yield();
+                semaphore.Release();
+            }
+        }
+
+        static void Repeat(Action acquire, Action<int> release)
+        {
+            for (int i = 0; i < 50; i++)
+            {
+                acquire();
+                release(1);
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_wait_that_nobody_serves_never_continues_inside_the_call_that_ends_it()
     {
         SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0, s_brief);

@@ -46,6 +46,10 @@ internal abstract class SemaphoreObject : WaitObject, IAcquirable
         return TryAcquire();
     }
 
+    /// <summary>Has an asynchronous wait of this instance get a permit that is being released, and says whether one
+    /// did; null where nobody knows of any.</summary>
+    public Func<bool>? HandOn { get; set; }
+
     /// <summary>Whether the permit is taken over from a holder that left no record, once nobody else has the semaphore
     /// open. For what notices dead holders.</summary>
     public bool TakesOverUnknown { get; set; } = true;

@@ -106,8 +106,14 @@ internal class PosixSemaphore : MappedSemaphore
     public override void Release(int count)
     {
         nint address = FastAddress;
-        if (address == 0 || !GlibcSemaphore.TryGiveFast(address, count)) ReleaseSlow(count);
+        if (address == 0 || !GlibcSemaphore.TryGiveFast(address, count)) ReleaseToWaiters(count);
         GC.KeepAlive(this);
+    }
+
+    private void ReleaseToWaiters(int count)
+    {
+        using Use use = BeginUse();
+        if (count != 1 || HandOn?.Invoke() != true) Give(use.Page, count, Maximum);
     }
 
     /// <inheritdoc/>
