@@ -7,6 +7,7 @@ namespace NativeIpc.Keys;
 internal static class UsableKey
 {
     private const int LongestFileName = 255; // NAME_MAX on Linux and Apple, in bytes
+    private const int LongestPlain = LongestFileName - 16; // EventPrefix and EventSuffix are as long
     private const int WindowsLimit = NameRules.WindowsMaxPath - 1; // MAX_PATH counts the terminating zero
 
     /// <summary>Says which rule the key breaks and what to do, or null when it can be used on this platform. Whether
@@ -15,6 +16,7 @@ internal static class UsableKey
         NameForm form = NameForm.Decomposed)
     {
         string name = key.NativeKey;
+        if (IsPlain(name, key.Type, platform)) return null;
         if (name.Length == 0)
             return "The native key is empty. Give it a name, or let PlatformSafeKey make it from one (with a type "
                 + "that this system supports: a type of another one gives an empty key, and NativeIpcKeyRules makes "
@@ -40,6 +42,19 @@ internal static class UsableKey
         return key.Type.IsSystemV ? FindPathViolation(name, kind, platform)
             : platform == KeyPlatform.Apple ? FindAppleViolation(name, kind)
             : FindPosixViolation(name, kind, platform);
+    }
+
+    // As nearly all names on Linux are, and seen at each opening: printable ASCII, short, and nothing that a rule is
+    // about. False says nothing about the name.
+    private static bool IsPlain(string name, NativeIpcKeyType type, KeyPlatform platform)
+    {
+        if (platform is not (KeyPlatform.Linux or KeyPlatform.LinuxMusl or KeyPlatform.Android)
+            || name.Length is 0 or > LongestPlain || name.AsSpan().ContainsAnyExceptInRange('!', '~'))
+            return false;
+        if (type.IsSystemV) return name[^1] != EventSuffix[^1];
+        ReadOnlySpan<char> bare = name.AsSpan(name[0] == '/' ? 1 : 0);
+        return type == NativeIpcKeyType.PosixRealtime && bare.Length > 0 && bare[0] != '.' && bare[0] != EventPrefix[0]
+            && !bare.Contains('/');
     }
 
     /// <summary>The same on the platform of this process.</summary>

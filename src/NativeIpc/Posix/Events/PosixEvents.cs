@@ -173,7 +173,7 @@ internal sealed class PosixEvents : IEventBackend
     private static unsafe PosixEvent? MakeWhole(in NativeIpcKey key, EventResetMode mode, bool isSet, in EventUse use,
         out int number)
     {
-        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)use.Mode);
+        int unnamed = PosixNames.OpenUnnamed(use.Mode);
         number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
         if (number != 0)
             return WholePublishing.Of(number, PublishingCall.Open) != WholePublishing.Verdict.Failed

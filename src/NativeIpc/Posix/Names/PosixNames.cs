@@ -84,6 +84,14 @@ internal static class PosixNames
         return UsableKey.FindViolationHere(key, IpcObjectKind.SystemSemaphore) is null ? key : default;
     }
 
+    /// <summary>Opens a file without a name where objects are, to read and write, Linux only. Gives what open(2)
+    /// does.</summary>
+    internal static unsafe int OpenUnnamed(UnixFileMode mode)
+    {
+        fixed (byte* folder = "/dev/shm\0"u8)
+            return Libc.open_utf8(folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)mode);
+    }
+
     /// <summary>What an object's name leads to, Linux only. Returns 0, or the error number.</summary>
     internal static unsafe int StatusOf(in NativeIpcKey key, IpcObjectKind kind, out FileStatus status)
     {

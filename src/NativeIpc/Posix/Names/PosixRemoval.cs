@@ -106,7 +106,8 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
             }
 
             if (status.Identity != identity || (asksFile && status.Links == 0)) return;
-            UnlinkBoth(key, kind, lockKey);
+            Unlink(key, kind, path.Pointer);
+            UnlinkLock(key, lockKey);
         }
         finally
         {
@@ -182,31 +183,41 @@ internal sealed class PosixRemoval(NativeIpcKey key, IpcObjectKind kind, NativeI
     internal static bool UnlinkBoth(in NativeIpcKey key, IpcObjectKind kind, in NativeIpcKey lockKey)
     {
         bool removed = Unlink(key, kind);
-        if (!lockKey.IsValid) return removed;
+        UnlinkLock(key, lockKey);
+        return removed;
+    }
+
+    private static void UnlinkLock(in NativeIpcKey key, in NativeIpcKey lockKey)
+    {
+        if (!lockKey.IsValid) return;
         Unlink(lockKey, IpcObjectKind.SystemSemaphore);
 
         // Not the same name twice: by now it may be that of another segment's lock.
+        if (key.LegacyKey.Length == 0) return;
         NativeIpcKey bare = PosixNames.LockKey(new NativeIpcKey(key.NativeKey, key.Type));
         if (bare.IsValid && PosixNames.Native(bare) != PosixNames.Native(lockKey))
             Unlink(bare, IpcObjectKind.SystemSemaphore);
-        return removed;
     }
 
     /// <summary>Unlinks a name; false when there was none.</summary>
     internal static unsafe bool Unlink(in NativeIpcKey key, IpcObjectKind kind)
     {
-        int result;
         if (PosixNames.s_areFiles)
         {
             var path = new Utf8Path(PosixNames.Start(kind), PosixNames.Bare(key));
-            result = Libc.unlink_utf8(path.Pointer);
-        }
-        else
-        {
-            string name = PosixNames.Native(key);
-            result = kind == IpcObjectKind.SharedMemory ? Libc.shm_unlink(name) : Libc.sem_unlink(name);
+            return Unlink(key, kind, path.Pointer);
         }
 
+        string name = PosixNames.Native(key);
+        return WasRemoved(key, kind,
+            kind == IpcObjectKind.SharedMemory ? Libc.shm_unlink(name) : Libc.sem_unlink(name));
+    }
+
+    private static unsafe bool Unlink(in NativeIpcKey key, IpcObjectKind kind, byte* path)
+        => WasRemoved(key, kind, Libc.unlink_utf8(path));
+
+    private static bool WasRemoved(in NativeIpcKey key, IpcObjectKind kind, int result)
+    {
         if (result == 0) return true;
         int number = Marshal.GetLastPInvokeError();
         if (number == Errno.ENOENT) return false;

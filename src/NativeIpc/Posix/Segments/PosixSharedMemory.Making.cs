@@ -20,8 +20,7 @@ internal sealed partial class PosixSharedMemory
     {
         CheckSize(key, size, options);
         if (!s_whole.IsOn) return PublishThenSize(key, size, options);
-        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC,
-            (uint)options.Mode);
+        int unnamed = PosixNames.OpenUnnamed(options.Mode);
         int number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
         if (number == 0)
         {

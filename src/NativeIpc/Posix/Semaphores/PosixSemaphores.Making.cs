@@ -46,7 +46,7 @@ internal sealed partial class PosixSemaphores
     private static unsafe MappedSemaphore? MakeWhole(in NativeIpcKey key, int initialCount, in SemaphoreUse use,
         out int number)
     {
-        int unnamed = Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)use.Mode);
+        int unnamed = PosixNames.OpenUnnamed(use.Mode);
         number = unnamed == -1 ? Marshal.GetLastPInvokeError() : 0;
         if (number != 0)
             return WholePublishing.Of(number, PublishingCall.Open) != WholePublishing.Verdict.Failed

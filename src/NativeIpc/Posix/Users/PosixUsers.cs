@@ -335,8 +335,7 @@ internal static class PosixUsers
     internal static bool TryReplace(UnixDescriptor file, long size)
     {
         const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using var other = new UnixDescriptor(
-            Libc.open(PosixNames.Folder, Flags.O_TMPFILE | Flags.O_RDWR | Flags.O_CLOEXEC, (uint)mode));
+        using var other = new UnixDescriptor(PosixNames.OpenUnnamed(mode));
         if (other.IsInvalid) return false;
         bool isReferenced = false;
         try
