@@ -46,6 +46,9 @@ internal static class Libraries
     internal static nint Function(string name)
         => NativeLibrary.GetExport(OpenLibc(), name);
 
+    /// <summary>Whether <see cref="Libc"/> itself has <c>sem_*</c>, on Linux: glibc since 2.34.</summary>
+    internal static bool LibcHasSemaphores => NativeLibrary.TryGetExport(OpenLibc(), "sem_init", out _);
+
     /// <summary>Whether the C library has a function.</summary>
     internal static bool HasSemaphoreFunction(string name)
         => (OperatingSystem.IsLinux() && NativeLibrary.TryLoad(LibcSemaphores, out nint library)

@@ -43,6 +43,16 @@ internal static partial class Libc
     [LibraryImport(Libraries.LibcSemaphores, SetLastError = true)]
     internal static partial int sem_post(nint semaphore);
 
+    // The same where LibcHasSemaphores.
+    [LibraryImport(Libraries.Libc, EntryPoint = "sem_init", SetLastError = true)]
+    internal static partial int sem_init_in_libc(nint semaphore, int shared, uint value);
+
+    [LibraryImport(Libraries.Libc, EntryPoint = "sem_trywait", SetLastError = true)]
+    internal static partial int sem_trywait_in_libc(nint semaphore);
+
+    [LibraryImport(Libraries.Libc, EntryPoint = "sem_post", SetLastError = true)]
+    internal static partial int sem_post_in_libc(nint semaphore);
+
     [LibraryImport(Libraries.LibcSemaphores, SetLastError = true)]
     internal static partial int sem_getvalue(nint semaphore, out int value); // ENOSYS on Apple
 
