@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the documents: links inside the repository lead somewhere, the README is short, and what pages show of programs
-# and tests is what these are and print.
+# and tests is what these are and print. The workflows, which no step runs, are looked over here as well.
 cd "$(dirname "$0")/.." || exit 1
 status=0
 verdict() { # NAME REASON: fails when there is a reason
@@ -37,6 +37,19 @@ if [ $? = 3 ]; then
     found=$(python3 eng/prose.py 2>&1)
 fi
 verdict "$name" "$(head -n 5 <<<"$found" | tr '\n' ' ' | sed 's/^ $//')"
+
+name='actionlint finds nothing in the workflows: eng/workflow-lint.sh'
+found=$(eng/workflow-lint.sh 2>&1)
+case $? in
+    3) echo "SKIP docs: $name: $found" ;;
+    0)
+        wrong=$(mktemp)
+        printf 'on: push\njobs: { a: { runs-on: ubuntu-24.04, steps: [{ run: "${{ matrix.none }}" }] } }\n' >"$wrong"
+        verdict "$name" "$(eng/workflow-lint.sh "$wrong" >/dev/null && echo 'nor in one that is wrong')"
+        rm -f "$wrong"
+        ;;
+    *) verdict "$name" "$(head -n 5 <<<"$found" | tr '\n' ' ')" ;;
+esac
 
 # Written by a whole run of the interop tests, which test.sh does before.
 matrix='the matrix in docs/interop.md is the one of the tests'
