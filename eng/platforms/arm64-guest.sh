@@ -18,6 +18,8 @@ if [ "$what" = clr ]; then
     # Else .NET writes code through another mapping of its page than it runs it by, and ends with SIGSEGV under QEMU 7.2
     # (docs/platforms.md).
     export DOTNET_EnableWriteXorExecute=0
+    # To compile is slow to emulate: once is enough.
+    export DOTNET_TieredPGO=0
     export DOTNET_ROOT=/dotnet DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 NATIVEIPC_SLOWNESS=10 \
         NATIVEIPC_STRESS_SECONDS=8 NATIVEIPC_RACE_ROUNDS=20 NATIVEIPC_PEER=/root/NativeIpc.Peer/NativeIpc.Peer
     printf 'FACTS\t'

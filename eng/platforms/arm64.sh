@@ -134,14 +134,16 @@ case $what in
                     for (i = 1; i <= count; i++) part_of[names[i] "Tests"] = part
                 }
             }
-            NF == 4 {
-                part = $4 in part_of ? part_of[$4] : 4
+            NF == 4 { # what has no part above: eight classes each
+                if ($4 in part_of) part = part_of[$4]
+                else part = 4 + int((++others[$3] - 1) / 8)
+                if (part > last) last = part
                 classes[part, $3] = classes[part, $3] " -class " $0
             }
             END {
-                for (part = 1; part <= 4; part++) {
-                    print "posix" classes[part, "Posix"]
-                    print "systemv" classes[part, "SystemV"]
+                for (part = 1; part <= last; part++) {
+                    if ((part, "Posix") in classes) print "posix" classes[part, "Posix"]
+                    if ((part, "SystemV") in classes) print "systemv" classes[part, "SystemV"]
                 }
             }' >"$guest/root/parts"
         [ -z "${NATIVEIPC_ARM64_PARTS:-}" ] || printf '%s\n' "$NATIVEIPC_ARM64_PARTS" >"$guest/root/parts"
