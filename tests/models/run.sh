@@ -164,8 +164,8 @@ if [ "${1:-}" = --trail ]; then
     exit
 fi
 # -O1 takes up to 10 s more to compile than it saves in a search of 4 s; a long one is worth it, and needs its states
-# packed.
-export options=-O0
+# packed. The others need neither: states as they are (NOCOMP) take a tenth less time and a fifth more memory.
+export options='-O0 -DNOCOMP'
 [ "${1:-}" != --long ] && [ -z "${NATIVEIPC_LONG:-}" ] || searches=$searches$long_searches options='-O2 -DCOLLAPSE'
 
 for program in spin gcc; do
