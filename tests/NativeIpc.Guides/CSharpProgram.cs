@@ -85,7 +85,8 @@ internal static partial class CSharpProgram
                 .Select(path => "-reference:" + path);
             ShellResult result = Shell.Run(
                 Place.Dotnet,
-                ["exec", Place.Compiler, "-nologo", "-noconfig", "-warnaserror", "-nullable:enable",
+                ["exec", Place.Compiler, .. CompilerServer.Options,
+                    "-nologo", "-noconfig", "-warnaserror", "-nullable:enable",
                     "-unsafe", "-features:FileBasedProgram", isProgram ? "-target:exe" : "-target:library",
                     "-out:" + program, .. references,
                     .. HasLayouts(text) ? ["-analyzer:" + Place.LayoutGenerator] : Array.Empty<string>(), usings, file],
