@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using NativeIpc.Interop.Unix;
@@ -208,6 +209,8 @@ internal static class Victims
     /// home.</summary>
     private static string Publish()
     {
+        string built = typeof(Victims).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(attribute => attribute.Key == "VictimFolder").Value!;
         string folder = Directory.CreateTempSubdirectory($"{TestRun.Prefix}program-").FullName;
         const UnixFileMode forAll = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
@@ -216,7 +219,7 @@ internal static class Victims
             $"{Program}.deps.json", "NativeIpc.dll", "NativeIpc.Inspection.dll" })
         {
             string copy = Path.Combine(folder, file);
-            File.Copy(Path.Combine(AppContext.BaseDirectory, file), copy);
+            File.Copy(Path.Combine(built, file), copy);
             File.SetUnixFileMode(copy, forAll);
         }
 

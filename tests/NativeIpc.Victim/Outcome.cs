@@ -1,3 +1,7 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
 namespace NativeIpc.Victim;
 
 /// <summary>What one step did, or how it failed; one line of JSON on the standard output.</summary>
@@ -32,5 +36,25 @@ public sealed record Outcome(string Step, string? Did, string? Exception, Native
         {
             return Of(step, exception);
         }
+    }
+
+    /// <summary>The line of JSON. Written member by member: a serializer took half of the program's time.</summary>
+    public string ToLine()
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var line = new Utf8JsonWriter(bytes))
+        {
+            line.WriteStartObject();
+            line.WriteString(nameof(Step), Step);
+            line.WriteString(nameof(Did), Did);
+            line.WriteString(nameof(Exception), Exception);
+            if (Error is { } error) line.WriteNumber(nameof(Error), (int)error);
+            line.WriteString(nameof(Operation), Operation);
+            line.WriteNumber(nameof(NativeErrorCode), NativeErrorCode);
+            line.WriteString(nameof(Message), Message);
+            line.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(bytes.WrittenSpan);
     }
 }

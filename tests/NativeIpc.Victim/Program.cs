@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NativeIpc.Victim;
 
 // Each argument is a step, made of words. Steps run in order; each prints what happened as one line of JSON. What they
@@ -12,7 +11,7 @@ foreach (string step in args)
     Outcome outcome = Outcome.From(step,
         () => SystemSteps.TryRun(words) ?? AttackSteps.TryRun(words) ?? MeetSteps.TryRun(words)
             ?? CopySteps.TryRun(words) ?? ipc.Run(words));
-    Console.WriteLine(JsonSerializer.Serialize(outcome));
+    Console.WriteLine(outcome.ToLine());
 }
 
 GC.KeepAlive(ipc);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace NativeIpc.Victim;
@@ -144,14 +145,25 @@ internal static unsafe partial class SystemCallFilter
 
     /// <summary>As in a sandbox that lets nobody ask for the status of files: neither by statx(2) nor by
     /// newfstatat.</summary>
-    internal static string RefuseStatus() => Install(
-    [
-        new Instruction(LoadWord, 0, 0, OffsetOfNumber),
-        new Instruction(JumpIfEqual, 1, 0, IsX64 ? 332u : 291u),
-        new Instruction(JumpIfEqual, 0, 1, IsX64 ? 262u : 79u),
-        new Instruction(Return, 0, 0, Refuse | NotPermitted),
-        new Instruction(Return, 0, 0, Allow),
-    ]);
+    internal static string RefuseStatus()
+    {
+        LoadCompiler();
+        return Install(
+        [
+            new Instruction(LoadWord, 0, 0, OffsetOfNumber),
+            new Instruction(JumpIfEqual, 1, 0, IsX64 ? 332u : 291u),
+            new Instruction(JumpIfEqual, 0, 1, IsX64 ? 262u : 79u),
+            new Instruction(Return, 0, 0, Refuse | NotPermitted),
+            new Instruction(Return, 0, 0, Allow),
+        ]);
+    }
+
+    /// <summary>Has the runtime load its compiler, which it does when first it needs it, after a look at the file's
+    /// status. A program that was compiled ahead may not have needed it yet.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)] // never compiled ahead
+    private static void LoadCompiler()
+    {
+    }
 
     /// <summary>From here on this thread dies, and its process with it (SIGSYS), of any system call but one.</summary>
     /// <param name="allowed">The number of that one; null for none.</param>
