@@ -106,13 +106,14 @@ internal static class Starts
         }
     }
 
-    /// <summary>What this process has of the system: threads that the library has named; descriptors and mappings but
-    /// those of assemblies, which the runtime opens whenever it likes; memory that no other process shares.</summary>
+    /// <summary>What this process has of the system: threads that the library has named (a new one of another has the
+    /// program's name for a moment, without the blank); descriptors and mappings but those of assemblies, which the
+    /// runtime opens whenever it likes; memory that no other process shares.</summary>
     internal readonly record struct Usage(int Threads, int Descriptors, int Mappings, long PrivateBytes)
     {
         public static Usage Now() => new(
             Directory.GetDirectories("/proc/self/task")
-                .Count(task => File.ReadAllText(task + "/comm").StartsWith("NativeIpc", StringComparison.Ordinal)),
+                .Count(task => File.ReadAllText(task + "/comm").StartsWith("NativeIpc ", StringComparison.Ordinal)),
             new DirectoryInfo("/proc/self/fd").GetFiles()
                 .Count(file => file.LinkTarget is { } target && !target.EndsWith(".dll", StringComparison.Ordinal)),
             File.ReadLines("/proc/self/maps").Count(static line => !line.EndsWith(".dll", StringComparison.Ordinal)),
