@@ -391,6 +391,42 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
         }
     }
 
+    /// <summary>The thread that serves waits disposes, in a continuation, of a segment whose word was woken just
+    /// before.</summary>
+    [BackendFact(Needs.Linux | Needs.Posix)]
+    public async Task A_wake_up_that_meets_a_Dispose_by_the_thread_that_serves_waits_reaches_another_sleeper()
+    {
+        Assert.SkipUnless(FutexDispatcher.UsesRing, "Without io_uring a wake-up is told by a change.");
+        NativeIpcKey key = NextKey();
+        using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
+        SharedMemory closing = SharedMemory.OpenExisting(key);
+        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0,
+            new SystemSemaphoreOptions { AllowSynchronousContinuations = true });
+        Task<WordWaitResult> ended = closing.WaitOnWordAsync(Offset, 0, s_watchdog, Cancellation).AsTask();
+        Task watched = semaphore.AcquireAsync(Cancellation).AsTask(); // behind it, so that the kernel has both
+        semaphore.Release();
+        await watched.WaitAsync(s_watchdog, Cancellation);
+        var place = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<WordWaitResult> staying = Start(() =>
+        {
+            place.SetResult(new FileInfo("/proc/thread-self").LinkTarget!);
+            return segment.WaitOnWord(Offset, 0, s_watchdog, Cancellation);
+        });
+        Sleeping.Await($"/proc/{await place.Task}", Offset);
+        Task disposed = DisposeAsync();
+        semaphore.Release();
+        await disposed.WaitAsync(s_watchdog, Cancellation);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => ended.WaitAsync(s_watchdog, Cancellation));
+        Assert.Equal(WordWaitResult.Woken, await staying.WaitAsync(s_watchdog, Cancellation));
+
+        async Task DisposeAsync()
+        {
+            await semaphore.AcquireAsync(Cancellation).ConfigureAwait(false);
+            Assert.Equal(1, segment.WakeWord(Offset));
+            closing.Dispose();
+        }
+    }
+
     [BackendFact(Needs.Linux)]
     public async Task Dispose_and_tokens_end_waits_without_a_thread()
     {

@@ -168,6 +168,10 @@ internal sealed unsafe class FutexDispatcher
         {
             if (!_sleep.TryEnd(word)) return false;
             if (word.IsWatched) return true; // comes again when it has ended
+
+            // R8 Race: it was woken, and this thread disposes of it in a continuation before it is served. Safe because:
+            // that it was woken is noted here as well, so that it is passed on.
+            NoteWoken(word);
             if (!word.IsWanted)
             {
                 // R3 Race: a wake-up came here that was meant for another waiter. Safe because: to remove the waiter
@@ -198,11 +202,16 @@ internal sealed unsafe class FutexDispatcher
 
     private void Serve(WatchedWord word)
     {
-        if (word.WasWoken) word.Queue.NoteWoken();
-        word.WasWoken = false;
+        NoteWoken(word);
         if (word.Queue.Pump()) _pacing = default;
         if (word.IsWatched) return;
         lock (s_gate) Change(word);
+    }
+
+    private static void NoteWoken(WatchedWord word)
+    {
+        if (word.WasWoken) word.Queue.NoteWoken();
+        word.WasWoken = false;
     }
 
     private void LookAtAll()
