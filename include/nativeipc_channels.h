@@ -119,7 +119,7 @@ struct nativeipc_channel_header {
     uint64_t head;
     uint8_t unused2[120];
     uint32_t reader_bell;
-    uint32_t waking; /* topic: 1 while a writer wakes the readers */
+    uint32_t waking; /* topic, many to many: 1 while a writer wakes the readers */
     uint8_t unused3[120];
     uint32_t writer_bell;
     uint8_t unused4[124];
@@ -359,26 +359,27 @@ static inline void nativeipc_channel_ringing(uint32_t *bell) {
     NATIVEIPC_CHANNELS_STEP("cleared");
 }
 
-/* What is to be seen is shown by now. */
-static inline void nativeipc_channel_rung(uint32_t *bell, int most) {
+/* What is to be seen is shown by now. All are woken, though one sleeps: before it there may be a wait that has ended,
+ * of a process that was stopped or killed before its kernel was told. */
+static inline void nativeipc_channel_rung(uint32_t *bell) {
     struct nativeipc_channel_robust *list = nativeipc_channel_robust_list();
-    nativeipc_channel_wake(bell, most);
+    nativeipc_channel_wake(bell, INT_MAX);
     if (list != NULL) __atomic_store_n(&list->pending, (void *)NULL, __ATOMIC_RELEASE);
 }
 
 /* Rings a bell, whatever it is. */
-static inline void nativeipc_channel_ring(uint32_t *bell, int most) {
+static inline void nativeipc_channel_ring(uint32_t *bell) {
     nativeipc_channel_ringing(bell);
-    nativeipc_channel_rung(bell, most);
+    nativeipc_channel_rung(bell);
 }
 
-/* The same for a topic's readers, of whom the kernel wakes one: who is woken meanwhile wakes the others. */
+/* The same for readers that share a bell, of whom the kernel wakes one: who is woken meanwhile wakes the others. */
 static inline void nativeipc_channel_ringing_all(struct nativeipc_channel_header *header) {
     __atomic_store_n(&header->waking, 1, __ATOMIC_RELEASE);
     nativeipc_channel_ringing(&header->reader_bell);
 }
 static inline void nativeipc_channel_rung_all(struct nativeipc_channel_header *header) {
-    nativeipc_channel_rung(&header->reader_bell, INT_MAX);
+    nativeipc_channel_rung(&header->reader_bell);
     __atomic_store_n(&header->waking, 0, __ATOMIC_RELEASE);
 }
 
@@ -396,10 +397,30 @@ static inline void nativeipc_channel_pause(void) {
 #endif
 }
 
+static inline int nativeipc_channel_fcntl(const nativeipc_channel *channel, int command, int64_t at, int count,
+    short *type);
+
+/* Many to many: whether somebody of the other side of a bell's sleepers who lives has the turn, and so may show something
+ * and have looked at the bell before it was set. What a killed one has shown is seen by the look after this. One of this
+ * channel, which the kernel does not tell, is not killed without the sleeper. */
+static inline int nativeipc_channel_is_at_work(const nativeipc_channel *channel, const uint32_t *bell) {
+    int is_reader = bell == &channel->header->reader_bell;
+    const struct nativeipc_channel_note *note =
+        is_reader ? &channel->header->writer_note : &channel->header->reader_note;
+    int64_t first = is_reader ? NATIVEIPC_CHANNEL_WRITER_SLOTS : NATIVEIPC_CHANNEL_READER_SLOTS;
+    uint32_t holder;
+    short type = F_WRLCK;
+    if (channel->kind != NATIVEIPC_CHANNEL_MANY) return 0;
+    holder = __atomic_load_n(&note->turn, __ATOMIC_ACQUIRE) & ~NATIVEIPC_CHANNEL_WAITERS;
+    return holder != 0 && holder <= NATIVEIPC_CHANNEL_MOST &&
+        (nativeipc_channel_fcntl(channel, F_OFD_GETLK, first + holder - 1, 1, &type) != 0 || type != F_UNLCK);
+}
+
 /* Sleeps at a bell until has_news; -1 with ETIMEDOUT, EINTR, or what futex(2) says. */
 static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *bell, int is_shared,
     nativeipc_channel_habit *habit, int (*has_news)(void *), void *user, long long until) {
-    long long look = 1000000LL, longest = 150000000LL;
+    const long long least = 150000000LL, most = 5000000000LL;
+    long long look = 1000000LL, longest = least;
     if (has_news(user)) return 0;
     if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(ETIMEDOUT);
     if (habit->skip > 0) {
@@ -420,19 +441,25 @@ static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *b
     }
     for (;;) {
         uint32_t expected = 1, *at = bell;
-        /* One who looked at the bell just before it was set, was stopped, and is killed when it has shown something,
-         * wakes nobody: so the first sleep is short. */
         long long slice = longest;
-        longest = 5000000000LL;
+        longest = most;
         if (channel->can_write) {
-            __atomic_store_n(bell, 1, __ATOMIC_RELEASE);
+            /* One who looked at the bell just before it was set, was stopped, and is killed when it has shown something,
+             * wakes nobody: so a sleep behind a bell that was 0 is short. Where it is 1, it is left as it is: who clears
+             * it at this moment lets the sleep end at once. */
+            if (__atomic_load_n(bell, __ATOMIC_ACQUIRE) != 1) {
+                __atomic_store_n(bell, 1, __ATOMIC_RELEASE);
+                slice = least;
+            }
             NATIVEIPC_CHANNELS_STEP("armed");
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
             if (nativeipc_channel_membarrier(2) != 0) slice = 10000000LL;
+            else if (slice == most && nativeipc_channel_is_at_work(channel, bell)) slice = least;
             if (has_news(user)) {
                 if (!is_shared) __atomic_store_n(bell, 0, __ATOMIC_RELEASE);
                 return 0;
             }
+            if (slice == most) NATIVEIPC_CHANNELS_STEP("long");
         } else {
             uint32_t *low = (uint32_t *)&channel->header->tail;
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -1150,8 +1177,13 @@ static inline int nativeipc_ring_is_sound(const nativeipc_channel *ring, uint64_
 }
 
 __attribute__((noinline, unused)) static void nativeipc_ring_ring_readers(nativeipc_ring_writer *writer) {
-    /* Of many readers all: one alone could be stopped, and the others would sleep on. */
-    nativeipc_channel_ring(&writer->channel->header->reader_bell, writer->turn.me == 0 ? 1 : INT_MAX);
+    struct nativeipc_channel_header *header = writer->channel->header;
+    if (writer->turn.me == 0) {
+        nativeipc_channel_ring(&header->reader_bell);
+        return;
+    }
+    nativeipc_channel_ringing_all(header);
+    nativeipc_channel_rung_all(header);
 }
 
 /* Sees what the writer before has left, at the beginning of a turn. */
@@ -1376,8 +1408,8 @@ static inline int nativeipc_ring_show(nativeipc_ring_writer *writer) {
     NATIVEIPC_CHANNELS_STEP("shown");
     nativeipc_channel_order(ring);
     if (__atomic_load_n(bell, __ATOMIC_ACQUIRE) != 0) nativeipc_ring_ring_readers(writer);
-    else if (is_asleep && !is_many) nativeipc_channel_rung(bell, 1);
-    if (is_asleep && is_many) nativeipc_channel_rung_all(ring->header);
+    else if (is_asleep && is_many) nativeipc_channel_rung_all(ring->header);
+    else if (is_asleep) nativeipc_channel_rung(bell);
     return 0;
 }
 
@@ -1506,7 +1538,7 @@ static inline int nativeipc_ring_begin_read(nativeipc_ring_reader *reader) {
     reader->is_in_hand = 0;
     if (reader->turn.was_killed) {
         reader->took_over = 1;
-        nativeipc_channel_ring(&ring->header->writer_bell, 1); /* the killed one may not have come to that */
+        nativeipc_channel_ring(&ring->header->writer_bell); /* the killed one may not have come to that */
     }
     return 0;
 }
@@ -1535,7 +1567,7 @@ static inline int nativeipc_ring_open_reader(nativeipc_channel *ring, nativeipc_
         nativeipc_channel_give_up_role(ring, 2);
         return nativeipc_channel_fail(EBADMSG);
     }
-    nativeipc_channel_ring(&ring->header->writer_bell, 1); /* the one before may have been killed before it rang */
+    nativeipc_channel_ring(&ring->header->writer_bell); /* the one before may have been killed before it rang */
     return 0;
 }
 
@@ -1612,8 +1644,8 @@ static inline int nativeipc_ring_release(nativeipc_ring_reader *reader) {
     __atomic_store_n(&ring->header->head, reader->cursor, __ATOMIC_RELEASE);
     NATIVEIPC_CHANNELS_STEP("released");
     nativeipc_channel_order(ring);
-    if (__atomic_load_n(bell, __ATOMIC_ACQUIRE) != 0) nativeipc_channel_ring(bell, 1);
-    else if (is_asleep) nativeipc_channel_rung(bell, 1);
+    if (__atomic_load_n(bell, __ATOMIC_ACQUIRE) != 0) nativeipc_channel_ring(bell);
+    else if (is_asleep) nativeipc_channel_rung(bell);
     if (reader->turn.me == 0) return 0;
     reader->is_in_hand = 0;
     return nativeipc_ring_pass_turn(&reader->turn);

@@ -582,12 +582,12 @@ class _Channel:
         self._word[note // 4] = (self._word[note // 4] + 1) & 0xFFFFFFFF
         _wake(self._address + note, _MANY)
 
-    def _show(self, at, value, bell, most, always=False):
+    def _show(self, at, value, bell, is_shared, always=False):
         """Stores what is to be seen (a word of 8 bytes; None: of 4), and wakes who sleeps at the bell; killed between
         the two, the kernel does."""
         is_asleep = always or self._word[bell] != 0
         if is_asleep:
-            self._begin_ringing(bell, most)
+            self._begin_ringing(bell, is_shared)
         if at is not None:
             self._long[at] = value
         else:
@@ -597,27 +597,33 @@ class _Channel:
             _barrier()
         if self._word[bell]:
             is_asleep = True
-            self._begin_ringing(bell, most)
+            self._begin_ringing(bell, is_shared)
         if is_asleep:
-            _wake(self._address + bell * 4, most)
+            # All, though one sleeps: before it there may be a wait that has ended, of a process that was stopped or
+            # killed before its kernel was told.
+            _wake(self._address + bell * 4, _MANY)
             _set_pending(None)
-            if most != 1:
+            if is_shared:
                 self._word[_WAKING] = 0
 
-    def _begin_ringing(self, bell, most):
-        if most != 1:
+    def _begin_ringing(self, bell, is_shared):
+        if is_shared:
             self._word[_WAKING] = 1  # the kernel wakes one; who is woken meanwhile wakes the others
         _set_pending(self._address + bell * 4)
         self._word[bell] = 0
 
     def _wait(self, bell, is_shared, has_news, end):
         """Waits until has_news; false when the time has passed."""
-        look, most = 0.001, 0.15  # the first sleep is short, for one who looked at the bell before it was set
+        look, most = 0.001, 0.15
         while not has_news():
             if _is_over(end):
                 return False
             if self._can_write:
-                self._word[bell] = 1
+                # A sleep behind a bell that was 0 is short, for one who looked at it before it was set. Where it is 1, it
+                # is left as it is: who clears it at this moment lets the sleep end at once.
+                if self._word[bell] != 1:
+                    self._word[bell] = 1
+                    most = 0.15
                 with _FENCE:
                     longest = most if _membarrier(2) else 0.01
                 most = 5
@@ -732,7 +738,7 @@ class _RingWriter(_RingRole):
         self._head = self._long[_HEAD]
         self._wanted = 0
         self._check_positions(_WRITER)
-        ring._show(None, 0, _READER_BELL, 1, True)  # the one before may have been killed before it rang
+        ring._show(None, 0, _READER_BELL, False, True)  # the one before may have been killed before it rang
 
     def close(self):
         """Gives the role up. What was appended and not flushed is gone."""
@@ -774,7 +780,7 @@ class _RingWriter(_RingRole):
         """Shows what was appended to the reader, in one step."""
         if self._shown != self._tail:
             self._shown = self._tail
-            self._ring._show(_TAIL, self._tail, _READER_BELL, 1)
+            self._ring._show(_TAIL, self._tail, _READER_BELL, False)
 
     def try_write(self, message):
         """Writes a message; false when there is no room now."""
@@ -795,7 +801,7 @@ class _RingWriter(_RingRole):
     def complete(self):
         """Says that nothing more comes. The next writer takes that back."""
         self.flush()
-        self._ring._show(None, 1, _READER_BELL, 1, True)
+        self._ring._show(None, 1, _READER_BELL, False, True)
 
     def _has_news(self):
         head = self._long[_HEAD]
@@ -809,7 +815,7 @@ class _RingReader(_RingRole, _Reader):
         self._cursor = self._head = self._long[_HEAD]
         self._tail = self._long[_TAIL]
         self._check_positions(_READER)
-        ring._show(_HEAD, self._head, _WRITER_BELL, 1, True)  # the one before may have been killed before it rang
+        ring._show(_HEAD, self._head, _WRITER_BELL, False, True)  # the one before may have been killed before it rang
 
     def close(self):
         """Gives the role up. What was given and not released is given to the next reader."""
@@ -853,7 +859,7 @@ class _RingReader(_RingRole, _Reader):
     def release(self):
         """Gives the room of all messages that were given back to the writer."""
         self._head = self._cursor
-        self._ring._show(_HEAD, self._head, _WRITER_BELL, 1)
+        self._ring._show(_HEAD, self._head, _WRITER_BELL, False)
 
     def _has_news(self):
         return self._long[_TAIL] != self._cursor or self._ring._word[_ENDED] != 0
@@ -913,7 +919,7 @@ class _TopicWriter(_Role):
         self._topic = topic
         self.took_over = topic._take_role(_WRITER, timeout)
         self.latest = topic._long[_TAIL]
-        topic._show(None, 0, _READER_BELL, _MANY, True)
+        topic._show(None, 0, _READER_BELL, True, True)
 
     def close(self):
         """Gives the role up."""
@@ -935,11 +941,11 @@ class _TopicWriter(_Role):
         topic._bytes[start + _SLOT : start + _SLOT + length] = message
         topic._long[start // 8] = 2 * number & _MASK
         self.latest = number
-        topic._show(_TAIL, number, _READER_BELL, _MANY)
+        topic._show(_TAIL, number, _READER_BELL, True)
 
     def complete(self):
         """Says that nothing more comes. The next writer takes that back."""
-        self._topic._show(None, 1, _READER_BELL, _MANY, True)
+        self._topic._show(None, 1, _READER_BELL, True, True)
 
 
 class _TopicReader(_Reader):

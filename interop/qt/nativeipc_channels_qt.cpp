@@ -84,7 +84,7 @@ private:
         m_isHalted = true;
         while (m_state == Sleeping) {
             std::atomic_thread_fence(std::memory_order_seq_cst);
-            if (m_channel->can_write) nativeipc_channel_ring(m_bell, INT_MAX);
+            if (m_channel->can_write) nativeipc_channel_ring(m_bell);
             m_changed.wait(&m_mutex, 20);
         }
         m_isHalted = false;

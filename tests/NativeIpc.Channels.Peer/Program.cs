@@ -15,6 +15,8 @@ using NativeIpc.Channels.Peer;
 //   put KEY LEDGER ID POINT NTH COUNT [go]          one of many writers: COUNT messages, 0: until word 0 of the ledger
 //                                                   says stop; go: waits for a line first. "writing", "done TOOKOVER"
 //   take KEY LEDGER AREA POINT NTH once|again       one of many readers, until nothing more comes: "reading", "done"
+//   await KEY write|read         waits for room for 2000 bytes, or for a message: "armed" before each sleep, "long" behind
+//                                it where the sleep is a long one, then "done"
 //   turn KEY write|read          has the turn: "held", then waits for a line
 //   show KEY POINT, show-topic KEY POINT, free KEY POINT, end KEY POINT
 //                                write a message, or read one and release it, or say that nothing more comes, once a
@@ -59,6 +61,14 @@ if (point != "-")
     });
 }
 
+if (words[0] == "await")
+{
+    Stop(static at =>
+    {
+        if (at is "bell.armed" or "bell.long") Console.WriteLine(at["bell.".Length..]);
+    });
+}
+
 NativeIpcKey key = NativeIpcKey.Parse(words[1], null);
 switch (words[0])
 {
@@ -72,6 +82,7 @@ switch (words[0])
     case "put": Put(); break;
     case "take": Take(); break;
     case "turn": Turn(); break;
+    case "await": Await(); break;
     case "look": Look(); break;
     case "close": Close(); break;
     case "roles": Roles(); break;
@@ -269,6 +280,16 @@ void Turn()
     bool isHeld = words[2] == "write" ? writer.TryReserve(100, out _) : reader.TryRead(out _);
     Console.WriteLine(isHeld ? "held" : "not held");
     Console.ReadLine();
+}
+
+void Await()
+{
+    using SharedRing ring = SharedRing.OpenExisting(key);
+    using SharedRingWriter? writer = words[2] == "write" ? ring.OpenWriter() : null;
+    using SharedRingReader? reader = writer is null ? ring.OpenReader() : null;
+    writer?.Write(new byte[2000]);
+    _ = reader?.TryRead(Timeout.InfiniteTimeSpan, out _);
+    Console.WriteLine("done");
 }
 
 void Spread()

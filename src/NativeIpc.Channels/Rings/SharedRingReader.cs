@@ -173,7 +173,7 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
     private void Widen() => _limit = _slow == 0 ? Math.Min(_tail, (_cursor | _mask) + 1) : 0;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Ring() => Bell.Ring(_segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
+    private void Ring() => Bell.Ring(_segment, ChannelLayout.WriterBellAt, isShared: false, "ring.read.cleared");
 
     private bool HasEnded()
     {
@@ -292,12 +292,12 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         ChannelStop.At("ring.read.used");
         _head = _cursor;
         bool isAsleep = Volatile.Read(ref *_writerBell) != 0;
-        if (isAsleep) Bell.BeginRinging(_segment, ChannelLayout.WriterBellAt, 1, "ring.read.cleared");
+        if (isAsleep) Bell.BeginRinging(_segment, ChannelLayout.WriterBellAt, isShared: false, "ring.read.cleared");
         Volatile.Write(ref *_headWord, _cursor);
         if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
         ChannelStop.At("ring.read.released");
         if (Volatile.Read(ref *_writerBell) != 0) Ring();
-        else if (isAsleep) Bell.EndRinging(_segment, ChannelLayout.WriterBellAt, 1);
+        else if (isAsleep) Bell.EndRinging(_segment, ChannelLayout.WriterBellAt, isShared: false);
         if (_turn is null) return;
         _isInHand = false;
         _turn.Pass();

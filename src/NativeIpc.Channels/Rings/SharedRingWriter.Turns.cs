@@ -49,12 +49,12 @@ public sealed partial class SharedRingWriter
         {
             if (_turn.IsAnyLeft())
             {
-                if (isRinging) Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers);
+                if (isRinging) Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, IsMany);
                 return;
             }
 
             // Killed from here on, it wakes the readers all the same.
-            Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers, "ring.write.ending");
+            Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, IsMany, "ring.write.ending");
             isRinging = true;
             uint was = Interlocked.CompareExchange(ref ended, seen | ChannelLayout.Ended, seen);
             ChannelStop.At("ring.write.ended");

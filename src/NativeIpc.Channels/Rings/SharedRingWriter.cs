@@ -239,7 +239,7 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         }
 
         Flush();
-        Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, 1, "ring.write.cleared");
+        Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, isShared: false, "ring.write.cleared");
         Volatile.Write(ref _segment.Word(ChannelLayout.EndedAt), 1);
         ChannelStop.At("ring.write.ended");
         Ring();
@@ -295,20 +295,19 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
         _shown = _tail;
         _hasAppended = false;
         bool isAsleep = Volatile.Read(ref *_readerBell) != 0;
-        if (isAsleep) Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers, "ring.write.cleared");
+        if (isAsleep) Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, IsMany, "ring.write.cleared");
         Volatile.Write(ref *_tailWord, _tail);
         if ((_slow & Fences) != 0) Interlocked.MemoryBarrier();
         ChannelStop.At("ring.write.shown");
         if (Volatile.Read(ref *_readerBell) != 0) Ring();
-        else if (isAsleep) Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, Sleepers);
+        else if (isAsleep) Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, IsMany);
         ChannelStop.At("ring.write.done");
     }
 
-    // Of many readers all: one alone could be stopped, and the others would sleep on.
-    private int Sleepers => _turn is null ? 1 : int.MaxValue;
+    private bool IsMany => _turn is not null;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, Sleepers, "ring.write.cleared");
+    private void Ring() => Bell.Ring(_segment, ChannelLayout.ReaderBellAt, IsMany, "ring.write.cleared");
 
     // Not inlined: what the slow paths keep on the stack would be stored for each message, between its bytes and the
     // next one's, and all stores wait in order for the lines that the reader has.

@@ -16,8 +16,9 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(5);
 
     // R5 Race: the other side looks at the bell, this one sets it and sees nothing, the other side shows something and
-    // is killed before it looks again. Safe because: the first sleep is no longer than this.
-    private static readonly TimeSpan s_first = TimeSpan.FromMilliseconds(150);
+    // is killed before it looks again. Safe because: no sleep behind a bell that was 0 is longer than this. Many to
+    // many: nor one while somebody of the other side has the turn, who may have looked longer ago.
+    private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(150);
 
     // A wake-up can be missed where no barrier reaches the ringer. On Windows every ringer makes one of its own.
     private static readonly TimeSpan s_longestWithoutBarrier = TimeSpan.FromMilliseconds(10);
@@ -25,6 +26,13 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     private static readonly TimeSpan s_longestLook = TimeSpan.FromMilliseconds(20);
 
     private readonly bool _isSilent = segment.IsSilent;
+
+    // Many to many: of the other side
+    private readonly int _turnAt = segment.Kind != ChannelLayout.ManyRingKind ? 0 : ChannelLayout.TurnAt
+        + (at == ChannelLayout.ReaderBellAt ? ChannelLayout.WriterNoteAt : ChannelLayout.ReaderNoteAt);
+    private readonly long _slotsAt = at == ChannelLayout.ReaderBellAt ? ChannelLayout.FirstWriterSlotByte
+        : ChannelLayout.FirstReaderSlotByte;
+
     private SystemEvent? _wake; // Windows, a topic: the event at which to sleep, and its number
     private uint _wakeNumber;
     private SpinHabit _habit;
@@ -40,7 +48,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         cancellationToken.ThrowIfCancellationRequested();
         if (until.IsOver) return false;
         if (_habit.Begins() && Spin()) return true;
-        TimeSpan look = s_shortestLook, most = s_first;
+        TimeSpan look = s_shortestLook, most = s_short;
         while (true)
         {
             if (TryArm(ref most, ref look, out TimeSpan longest, out uint expected)) return true;
@@ -59,7 +67,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         if (owner.HasNews()) return true;
         cancellationToken.ThrowIfCancellationRequested();
         if (until.IsOver) return false;
-        TimeSpan look = s_shortestLook, most = s_first;
+        TimeSpan look = s_shortestLook, most = s_short;
         while (true)
         {
             if (TryArm(ref most, ref look, out TimeSpan longest, out uint expected)) return true;
@@ -82,39 +90,41 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     }
 
     /// <summary>Rings another side's bell, whatever it is.</summary>
-    public static void Ring(ChannelSegment segment, int at, int count, string point)
+    public static void Ring(ChannelSegment segment, int at, bool isShared, string point)
     {
-        BeginRinging(segment, at, count, point);
-        EndRinging(segment, at, count);
+        BeginRinging(segment, at, isShared, point);
+        EndRinging(segment, at, isShared);
     }
 
     /// <summary>Before something is shown to one that sleeps: killed from here on, this thread wakes it all the
     /// same.</summary>
-    public static unsafe void BeginRinging(ChannelSegment segment, int at, int count, string point)
+    public static unsafe void BeginRinging(ChannelSegment segment, int at, bool isShared, string point)
     {
         // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while it is 1.
         // R2 Race: another one sets it behind this. Safe because: the bell is read again behind what is shown, so
         // either it sees that after its barrier, or it is rung once more.
         // The kernel wakes one: who of several is woken while this word is 1 wakes the others.
-        if (count > 1) Volatile.Write(ref segment.Word(ChannelLayout.WakingAt), 1);
+        if (isShared) Volatile.Write(ref segment.Word(ChannelLayout.WakingAt), 1);
         LastWake.Begin((uint*)(segment.Start + at));
         Volatile.Write(ref segment.Word(at), 0);
         ChannelStop.At(point);
     }
 
     /// <summary>Behind that.</summary>
-    public static void EndRinging(ChannelSegment segment, int at, int count)
+    public static void EndRinging(ChannelSegment segment, int at, bool isShared)
     {
         try
         {
-            segment.Wake(at, count);
+            // R7 Race: a wait without a thread has ended, and its process is stopped or killed before the kernel was
+            // told: it still stands before the one that sleeps now. Safe because: all are woken, though one sleeps.
+            segment.Wake(at, int.MaxValue);
         }
         finally
         {
             LastWake.End();
         }
 
-        if (count > 1) Volatile.Write(ref segment.Word(ChannelLayout.WakingAt), 0);
+        if (isShared) Volatile.Write(ref segment.Word(ChannelLayout.WakingAt), 0);
     }
 
     /// <summary>Ends the waits of the owner, which says by now that it has news: that it is closed.</summary>
@@ -215,6 +225,12 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         }
 
         expected = 1;
+
+        // Left as it is where it is 1: a ringer that clears it at this moment lets the sleep end at once, and the next
+        // one is short again.
+        ref uint bell = ref segment.Word(at);
+        bool isSet = Volatile.Read(ref bell) == 1;
+        if (!isSet) most = s_short;
         if (OperatingSystem.IsWindows() && segment.HasWakes(at))
         {
             longest = most;
@@ -222,17 +238,34 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
             return TryArmNumbered();
         }
 
-        Volatile.Write(ref segment.Word(at), 1);
+        if (!isSet) Volatile.Write(ref bell, 1);
         ChannelStop.At("bell.armed");
 
         // R3 Race: the other side shows something and reads the bell before the store of 1 is seen. Safe because: the
         // barrier is made in its process, too: the look after it sees what was shown, or the other side sees the 1.
         if (!_isBarrierRefused && !Membarrier.TryBarrier()) _isBarrierRefused = true;
-        longest = _isBarrierRefused && !OperatingSystem.IsWindows() ? s_longestWithoutBarrier : most;
+        longest = most == s_longest && IsOtherAtWork() ? s_short : most;
         most = s_longest;
-        if (!owner.HasNews()) return false;
-        if (!isShared) Volatile.Write(ref segment.Word(at), 0);
+        if (_isBarrierRefused && !OperatingSystem.IsWindows()) longest = s_longestWithoutBarrier;
+        if (!owner.HasNews())
+        {
+            if (longest == s_longest) ChannelStop.At("bell.long");
+            return false;
+        }
+
+        if (!isShared) Volatile.Write(ref bell, 0);
         return true;
+    }
+
+    /// <summary>Many to many: whether somebody of the other side who lives has the turn, and so may show something and
+    /// have looked at the bell before it was set.</summary>
+    private bool IsOtherAtWork()
+    {
+        // R8 Race: it is killed, or passes the turn, at this moment. Safe because: what it has shown is seen by the
+        // look after this. One of this instance, which the kernel does not tell, is not killed without this.
+        if (_turnAt == 0) return false;
+        uint holder = Volatile.Read(ref segment.Word(_turnAt)) & ~ChannelLayout.TurnWaiters;
+        return holder is > 0 and <= ChannelLayout.SlotsOfSide && segment.IsLockedByOther(_slotsAt + holder - 1);
     }
 
     /// <summary>Says that a sleep comes, at the event of the number that is now.</summary>

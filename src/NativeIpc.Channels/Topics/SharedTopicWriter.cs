@@ -37,7 +37,7 @@ public sealed unsafe class SharedTopicWriter : IDisposable
         Volatile.Write(ref segment.Word(ChannelLayout.EndedAt), 0);
 
         // The one before may have been killed before it rang
-        Bell.Ring(segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
+        Bell.Ring(segment, ChannelLayout.ReaderBellAt, isShared: true, "topic.write.cleared");
     }
 
     /// <summary>Whether the writer before this one was killed. A message that it had not finished was seen by
@@ -114,14 +114,14 @@ public sealed unsafe class SharedTopicWriter : IDisposable
         // setting the bell and its last look at the latest number.
         bool isAsleep = Volatile.Read(ref _segment.Word(ChannelLayout.ReaderBellAt)) != 0;
         if (isAsleep)
-            Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
+            Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, isShared: true, "topic.write.cleared");
         Volatile.Write(ref _segment.LongWord(ChannelLayout.TailAt), _latest);
         if (!_hasBarriers) Interlocked.MemoryBarrier();
         ChannelStop.At("topic.write.shown");
         if (Volatile.Read(ref _segment.Word(ChannelLayout.ReaderBellAt)) != 0)
-            Bell.Ring(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
+            Bell.Ring(_segment, ChannelLayout.ReaderBellAt, isShared: true, "topic.write.cleared");
         else if (isAsleep)
-            Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, int.MaxValue);
+            Bell.EndRinging(_segment, ChannelLayout.ReaderBellAt, isShared: true);
     }
 
     /// <summary>Says that nothing more comes: waits of readers end once they have read all. The next writer takes that
@@ -130,9 +130,9 @@ public sealed unsafe class SharedTopicWriter : IDisposable
     public void Complete()
     {
         ObjectDisposedException.ThrowIf(_isClosed, this);
-        Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
+        Bell.BeginRinging(_segment, ChannelLayout.ReaderBellAt, isShared: true, "topic.write.cleared");
         Volatile.Write(ref _segment.Word(ChannelLayout.EndedAt), 1);
-        Bell.Ring(_segment, ChannelLayout.ReaderBellAt, int.MaxValue, "topic.write.cleared");
+        Bell.Ring(_segment, ChannelLayout.ReaderBellAt, isShared: true, "topic.write.cleared");
     }
 
     /// <summary>Gives the role up. A place that is reserved is given up, too.</summary>

@@ -6,8 +6,8 @@
  *   latest NAME                    makes a topic, writes 20 messages and reads the latest: "latest N M", its number and
  *                                  how many were missed
  *   hold NAME                      becomes the writer of the ring: "held", then waits for a line
- *   put NAME LEDGER ID POINT NTH COUNT [go], take NAME LEDGER AREA POINT NTH once|again, turn NAME write|read
- *                                  as tests/NativeIpc.Channels.Peer/Program.cs has them
+ *   put NAME LEDGER ID POINT NTH COUNT [go], take NAME LEDGER AREA POINT NTH once|again, turn NAME write|read,
+ *   await NAME write|read          as tests/NativeIpc.Channels.Peer/Program.cs has them
  *   unfenced PROGRAM ...           becomes the program, which the kernel refuses membarrier(2)
  * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
 #define _GNU_SOURCE
@@ -23,8 +23,10 @@ static void step(const char *name);
 /* The named step at which this process is killed, when it has come there so often. */
 static const char *point = "-";
 static int left_until;
+static int tells_sleeps;
 
 static void step(const char *name) {
+    if (tells_sleeps && (strcmp(name, "armed") == 0 || strcmp(name, "long") == 0)) printf("%s\n", name);
     if (strcmp(name, point) == 0 && --left_until == 0) kill(getpid(), SIGKILL);
 }
 
@@ -283,6 +285,28 @@ static int turn(const char *name, int writes) {
     return 0;
 }
 
+static int await(const char *name, int writes) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    nativeipc_ring_reader reader;
+    const void *message;
+    size_t length;
+    tells_sleeps = 1;
+    if (nativeipc_ring_open(&ring, name) != 0) return fail("open");
+    if (writes) {
+        if (nativeipc_ring_open_writer(&ring, &writer, 0) != 0) return fail("open_writer");
+        if (nativeipc_ring_write(&writer, large, 2000, -1) != 0) return fail("write");
+        nativeipc_ring_close_writer(&writer);
+    } else {
+        if (nativeipc_ring_open_reader(&ring, &reader, 0) != 0) return fail("open_reader");
+        if (nativeipc_ring_read(&reader, &message, &length, -1) != 0) return fail("read");
+        nativeipc_ring_close_reader(&reader);
+    }
+    nativeipc_channel_close(&ring);
+    printf("done\n");
+    return 0;
+}
+
 static int unfenced(char **program) {
     struct sock_filter steps[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -313,6 +337,7 @@ int main(int count, char **words) {
             : take(words[2], words[3], strtoull(words[4], NULL, 10), strcmp(words[7], "once") == 0);
     }
     if (count == 4 && strcmp(words[1], "turn") == 0) return turn(words[2], strcmp(words[3], "write") == 0);
+    if (count == 4 && strcmp(words[1], "await") == 0) return await(words[2], strcmp(words[3], "write") == 0);
     if (count > 2 && strcmp(words[1], "unfenced") == 0) return unfenced(words + 2);
     if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);

@@ -3,6 +3,7 @@
 import errno
 import sys
 
+import nativeipc_channels
 from message import message_of, number_of, say
 from nativeipc_channels import Ring, Topic
 
@@ -62,6 +63,24 @@ elif verb == "hold":
     with Ring.open(name) as ring, ring.open_writer() as writer:
         say("held")
         sys.stdin.readline()
+elif verb == "await":
+    sleep = nativeipc_channels._sleep
+
+    def told(address, expected, seconds):
+        say("armed")
+        if seconds > 1:
+            say("long")
+        sleep(address, expected, seconds)
+
+    nativeipc_channels._sleep = told
+    with Ring.open(name) as ring:
+        if rest[0] == "write":
+            with ring.open_writer() as writer:
+                assert writer.write(bytes(2000), None)
+        else:
+            with ring.open_reader() as reader:
+                assert reader.read(None) is not None
+    say("done")
 elif verb == "layout":
     with Topic.open(name, read_only=len(rest) > 1) as topic:
         try:
