@@ -420,7 +420,8 @@ static inline int nativeipc_channel_is_at_work(const nativeipc_channel *channel,
 static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *bell, int is_shared,
     nativeipc_channel_habit *habit, int (*has_news)(void *), void *user, long long until) {
     const long long least = 150000000LL, most = 5000000000LL;
-    long long look = 1000000LL, longest = least;
+    long long look = 1000000LL;
+    uint32_t slept = 0;
     if (has_news(user)) return 0;
     if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(ETIMEDOUT);
     if (habit->skip > 0) {
@@ -440,17 +441,23 @@ static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *b
         habit->skip = habit->penalty;
     }
     for (;;) {
-        uint32_t expected = 1, *at = bell;
-        long long slice = longest;
-        longest = most;
+        uint32_t expected, *at = bell;
+        long long slice = least;
         if (channel->can_write) {
             /* One who looked at the bell just before it was set, was stopped, and is killed when it has shown something,
-             * wakes nobody: so a sleep behind a bell that was 0 is short. Where it is 1, it is left as it is: who clears
-             * it at this moment lets the sleep end at once. */
-            if (__atomic_load_n(bell, __ATOMIC_ACQUIRE) != 1) {
-                __atomic_store_n(bell, 1, __ATOMIC_RELEASE);
-                slice = least;
+             * wakes nobody: so a sleep is short unless the bell stayed as it was in the sleep before. Where it is set, it
+             * is left as it is: who clears it at this moment lets the sleep end at once. Of several that sleep here each
+             * sets another number: otherwise one that sets it again would let another one sleep that looked before it was
+             * cleared. No process has such a number: of a killed one that rings, the kernel takes a bell with its number
+             * for a lock of its own. */
+            expected = __atomic_load_n(bell, __ATOMIC_ACQUIRE);
+            if (expected == 0) {
+                expected = is_shared ? ((uint32_t)nativeipc_channel_now() & 0x1FFFFFFF) | 0x20000000 : 1;
+                __atomic_store_n(bell, expected, __ATOMIC_RELEASE);
+            } else if (expected == slept) {
+                slice = most;
             }
+            slept = expected;
             NATIVEIPC_CHANNELS_STEP("armed");
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
             if (nativeipc_channel_membarrier(2) != 0) slice = 10000000LL;

@@ -614,24 +614,29 @@ class _Channel:
 
     def _wait(self, bell, is_shared, has_news, end):
         """Waits until has_news; false when the time has passed."""
-        look, most = 0.001, 0.15
+        look, slept = 0.001, 0
         while not has_news():
             if _is_over(end):
                 return False
             if self._can_write:
-                # A sleep behind a bell that was 0 is short, for one who looked at it before it was set. Where it is 1, it
-                # is left as it is: who clears it at this moment lets the sleep end at once.
-                if self._word[bell] != 1:
-                    self._word[bell] = 1
-                    most = 0.15
+                # A sleep is short unless the bell stayed as it was in the sleep before, for one who looked at it before it
+                # was set. Where it is set, it is left as it is: who clears it at this moment lets the sleep end at once. Of
+                # several that sleep here each sets another number, so that who saw nothing before it was cleared and set
+                # again does not sleep.
+                most, expected = 0.15, self._word[bell]
+                if expected == 0:
+                    expected = time.monotonic_ns() & 0x1FFFFFFF | 0x20000000 if is_shared else 1
+                    self._word[bell] = expected
+                elif expected == slept:
+                    most = 5
+                slept = expected
                 with _FENCE:
                     longest = most if _membarrier(2) else 0.01
-                most = 5
                 if has_news():
                     if not is_shared:
                         self._word[bell] = 0
                     return True
-                _sleep(self._address + bell * 4, 1, _slice(end, longest))
+                _sleep(self._address + bell * 4, expected, _slice(end, longest))
                 if is_shared and self._word[_WAKING] and has_news():
                     _wake(self._address + bell * 4, _MANY)  # the writer was killed before it had woken all
             else:

@@ -88,6 +88,29 @@ public sealed class BellTests : LanguageTests
         foreach (Task<WordWaitResult> sleep in sleeps) Assert.Equal(WordWaitResult.Woken, sleep.Result);
     }
 
+    /// <summary>A number that is there again would let one sleep that saw nothing before the bell was cleared, and does
+    /// not sleep yet: beside a message.</summary>
+    [Theory]
+    [InlineData("dotnet")]
+    [InlineData("c")]
+    [InlineData("python")]
+    public void Those_that_share_a_bell_set_another_number_each_time(string language)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedTopic topic = SharedTopic.CreateNew(key, 100);
+        using SharedTopicWriter writer = topic.OpenWriter();
+        using SharedMemory raw = SharedMemory.OpenExisting(key);
+        HashSet<uint> seen = [0];
+        for (int i = 0; i < 3; i++)
+        {
+            Process peer = In(language, "await", key, "follow");
+            AwaitLongSleep(peer);
+            Assert.True(seen.Add(Volatile.Read(ref raw.GetReference<uint>(ReaderBellAt))));
+            writer.Write([1]);
+            Assert.Equal("done", Line(peer));
+        }
+    }
+
     /// <summary>The kernel wakes one reader for a killed writer; that one wakes the others, if a word says so.</summary>
     [Theory]
     [InlineData("dotnet", "ring.write.cleared")]

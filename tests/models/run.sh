@@ -81,11 +81,23 @@ ring-turn found -DSLOTS=2 -DDIES=0 -DBREAK_LEAVING
 ring-turn found -DSLOTS=2 -DDIES=0 -DBREAK_COMPARE
 ring-turn found -DSLOTS=2 -DDIES=0 -DGIVES -DBREAK_KEPT
 ring-turn found -DDIES=0 -DBREAK_MARK
+ring-bell holds
+ring-bell holds -DMANY
+ring-bell holds -DSTALE
+ring-bell holds -DSTALE -DMANY
+ring-bell found -DSTALE -DBREAK_ALL
+ring-bell found -DBREAK_ARMING
+ring-bell found -DMANY -DBREAK_TURN
+ring-bell found -DBREAK_PENDING
+ring-bell found -DDIES=0 -DBREAK_SECOND_LOOK
+ring-bell found -DDIES=0 -DBREAK_COMPARE
+ring-bell found -DSLEEPERS=2 -DDIES=0 -DBREAK_NUMBER
 '
 long_searches='
 ring-turn holds -DSLOTS=2 -DGIVES
 ring-turn holds -DDIES=0
 ring-turn found -DDIES=0 -DGIVES -DBREAK_GIVING_UP
+ring-bell holds -DSLEEPERS=2 -DDIES=0
 event-word holds -DROLES=1 -DDEAD
 event-word holds -DROLES=1 -DSET
 event-word holds -DROLES=2 -DSET

@@ -16,8 +16,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(5);
 
     // R5 Race: the other side looks at the bell, this one sets it and sees nothing, the other side shows something and
-    // is killed before it looks again. Safe because: no sleep behind a bell that was 0 is longer than this. Many to
-    // many: nor one while somebody of the other side has the turn, who may have looked longer ago.
+    // is killed before it looks again. Safe because: no sleep is longer than this unless the bell stayed as it was in
+    // the sleep before. Many to many: nor while somebody of the other side has the turn, who may have looked earlier.
     private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(150);
 
     // A wake-up can be missed where no barrier reaches the ringer. On Windows every ringer makes one of its own.
@@ -48,10 +48,11 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         cancellationToken.ThrowIfCancellationRequested();
         if (until.IsOver) return false;
         if (_habit.Begins() && Spin()) return true;
-        TimeSpan look = s_shortestLook, most = s_short;
+        TimeSpan look = s_shortestLook;
+        uint slept = 0;
         while (true)
         {
-            if (TryArm(ref most, ref look, out TimeSpan longest, out uint expected)) return true;
+            if (TryArm(ref slept, ref look, out TimeSpan longest, out uint expected)) return true;
             if (OperatingSystem.IsWindows() && _wake is { } wake)
                 wake.Wait(until.Slice(longest), cancellationToken);
             else
@@ -67,10 +68,11 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         if (owner.HasNews()) return true;
         cancellationToken.ThrowIfCancellationRequested();
         if (until.IsOver) return false;
-        TimeSpan look = s_shortestLook, most = s_short;
+        TimeSpan look = s_shortestLook;
+        uint slept = 0;
         while (true)
         {
-            if (TryArm(ref most, ref look, out TimeSpan longest, out uint expected)) return true;
+            if (TryArm(ref slept, ref look, out TimeSpan longest, out uint expected)) return true;
             await SleepAsync(expected, until.Slice(longest), cancellationToken).ConfigureAwait(false);
             if (HasNewsForAll()) return true;
             if (until.IsOver) return false;
@@ -100,7 +102,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     /// same.</summary>
     public static unsafe void BeginRinging(ChannelSegment segment, int at, bool isShared, string point)
     {
-        // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while it is 1.
+        // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while it is what that
+        // one has set or found; and another one that sets it meanwhile sets another number.
         // R2 Race: another one sets it behind this. Safe because: the bell is read again behind what is shown, so
         // either it sees that after its barrier, or it is rung once more.
         // The kernel wakes one: who of several is woken while this word is 1 wakes the others.
@@ -214,7 +217,7 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     }
 
     /// <summary>Says that a sleep comes; true when there is something after all.</summary>
-    private bool TryArm(ref TimeSpan most, ref TimeSpan look, out TimeSpan longest, out uint expected)
+    private bool TryArm(ref uint slept, ref TimeSpan look, out TimeSpan longest, out uint expected)
     {
         if (_isSilent)
         {
@@ -224,28 +227,22 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
             return owner.HasNews();
         }
 
-        expected = 1;
-
-        // Left as it is where it is 1: a ringer that clears it at this moment lets the sleep end at once, and the next
-        // one is short again.
+        // Left as it is where it is set: a ringer that clears it at this moment lets the sleep end at once.
         ref uint bell = ref segment.Word(at);
-        bool isSet = Volatile.Read(ref bell) == 1;
-        if (!isSet) most = s_short;
-        if (OperatingSystem.IsWindows() && segment.HasWakes(at))
-        {
-            longest = most;
-            most = s_longest;
-            return TryArmNumbered();
-        }
-
-        if (!isSet) Volatile.Write(ref bell, 1);
+        expected = Volatile.Read(ref bell);
+        bool isSet = expected != 0;
+        if (!isSet) expected = isShared ? NewNumber() : 1;
+        bool isSame = isSet && expected == slept;
+        slept = expected;
+        longest = isSame ? s_longest : s_short;
+        if (OperatingSystem.IsWindows() && segment.HasWakes(at)) return TryArmNumbered();
+        if (!isSet) Volatile.Write(ref bell, expected);
         ChannelStop.At("bell.armed");
 
-        // R3 Race: the other side shows something and reads the bell before the store of 1 is seen. Safe because: the
-        // barrier is made in its process, too: the look after it sees what was shown, or the other side sees the 1.
+        // R3 Race: the other side shows something and reads the bell before it is seen to be set. Safe because:
+        // the barrier is made in its process, too: the look after it sees what was shown, or the other side sees it.
         if (!_isBarrierRefused && !Membarrier.TryBarrier()) _isBarrierRefused = true;
-        longest = most == s_longest && IsOtherAtWork() ? s_short : most;
-        most = s_longest;
+        if (isSame && IsOtherAtWork()) longest = s_short;
         if (_isBarrierRefused && !OperatingSystem.IsWindows()) longest = s_longestWithoutBarrier;
         if (!owner.HasNews())
         {
@@ -255,6 +252,14 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
 
         if (!isShared) Volatile.Write(ref bell, 0);
         return true;
+    }
+
+    /// <summary>What nobody else sets about now, and no process has as its number: of a killed one that rings, the
+    /// kernel takes a bell with its number for a lock of its own.</summary>
+    private static uint NewNumber()
+    {
+        const uint Above = 1u << 29;
+        return ((uint)Stopwatch.GetTimestamp() & (Above - 1)) | Above;
     }
 
     /// <summary>Many to many: whether somebody of the other side who lives has the turn, and so may show something and

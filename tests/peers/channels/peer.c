@@ -7,7 +7,7 @@
  *                                  how many were missed
  *   hold NAME                      becomes the writer of the ring: "held", then waits for a line
  *   put NAME LEDGER ID POINT NTH COUNT [go], take NAME LEDGER AREA POINT NTH once|again, turn NAME write|read,
- *   await NAME write|read          as tests/NativeIpc.Channels.Peer/Program.cs has them
+ *   await NAME write|read|follow   as tests/NativeIpc.Channels.Peer/Program.cs has them
  *   unfenced PROGRAM ...           becomes the program, which the kernel refuses membarrier(2)
  * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
 #define _GNU_SOURCE
@@ -285,7 +285,19 @@ static int turn(const char *name, int writes) {
     return 0;
 }
 
-static int await(const char *name, int writes) {
+static int await_topic(const char *name) {
+    nativeipc_channel topic;
+    nativeipc_topic_reader reader;
+    tells_sleeps = 1;
+    if (nativeipc_topic_open(&topic, name, 0) != 0) return fail("open");
+    nativeipc_topic_open_reader(&topic, &reader);
+    if (nativeipc_topic_wait(&reader, -1) != 0) return fail("wait");
+    nativeipc_channel_close(&topic);
+    printf("done\n");
+    return 0;
+}
+
+static int await_ring(const char *name, int writes) {
     nativeipc_channel ring;
     nativeipc_ring_writer writer;
     nativeipc_ring_reader reader;
@@ -337,7 +349,8 @@ int main(int count, char **words) {
             : take(words[2], words[3], strtoull(words[4], NULL, 10), strcmp(words[7], "once") == 0);
     }
     if (count == 4 && strcmp(words[1], "turn") == 0) return turn(words[2], strcmp(words[3], "write") == 0);
-    if (count == 4 && strcmp(words[1], "await") == 0) return await(words[2], strcmp(words[3], "write") == 0);
+    if (count == 4 && strcmp(words[1], "await") == 0)
+        return words[3][0] == 'f' ? await_topic(words[2]) : await_ring(words[2], words[3][0] == 'w');
     if (count > 2 && strcmp(words[1], "unfenced") == 0) return unfenced(words + 2);
     if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);

@@ -73,12 +73,12 @@ elif verb == "await":
         sleep(address, expected, seconds)
 
     nativeipc_channels._sleep = told
-    with Ring.open(name) as ring:
+    with (Topic if rest[0] == "follow" else Ring).open(name) as channel:
         if rest[0] == "write":
-            with ring.open_writer() as writer:
+            with channel.open_writer() as writer:
                 assert writer.write(bytes(2000), None)
         else:
-            with ring.open_reader() as reader:
+            with channel.open_reader() as reader:
                 assert reader.read(None) is not None
     say("done")
 elif verb == "layout":
