@@ -400,9 +400,9 @@ static inline void nativeipc_channel_pause(void) {
 static inline int nativeipc_channel_fcntl(const nativeipc_channel *channel, int command, int64_t at, int count,
     short *type);
 
-/* Many to many: whether somebody of the other side of a bell's sleepers who lives has the turn, and so may show something
- * and have looked at the bell before it was set. What a killed one has shown is seen by the look after this. One of this
- * channel, which the kernel does not tell, is not killed without the sleeper. */
+/* Many to many: whether somebody of the other side of a bell who lives has the turn, and so may show something and have
+ * looked at the bell before it was set. What a killed one has shown is seen by the look after this. One of this channel,
+ * which the kernel does not tell, is not killed without the sleeper. */
 static inline int nativeipc_channel_is_at_work(const nativeipc_channel *channel, const uint32_t *bell) {
     int is_reader = bell == &channel->header->reader_bell;
     const struct nativeipc_channel_note *note =
@@ -414,6 +414,11 @@ static inline int nativeipc_channel_is_at_work(const nativeipc_channel *channel,
     holder = __atomic_load_n(&note->turn, __ATOMIC_ACQUIRE) & ~NATIVEIPC_CHANNEL_WAITERS;
     return holder != 0 && holder <= NATIVEIPC_CHANNEL_MOST &&
         (nativeipc_channel_fcntl(channel, F_OFD_GETLK, first + holder - 1, 1, &type) != 0 || type != F_UNLCK);
+}
+
+/* Wakes the others that sleep at a bell, if their writer may have been killed before it had woken all. */
+static inline void nativeipc_channel_pass_on(const nativeipc_channel *channel, uint32_t *bell) {
+    if (__atomic_load_n(&channel->header->waking, __ATOMIC_ACQUIRE) != 0) nativeipc_channel_wake(bell, INT_MAX);
 }
 
 /* Sleeps at a bell until has_news; -1 with ETIMEDOUT, EINTR, or what futex(2) says. */
@@ -444,12 +449,12 @@ static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *b
         uint32_t expected, *at = bell;
         long long slice = least;
         if (channel->can_write) {
-            /* One who looked at the bell just before it was set, was stopped, and is killed when it has shown something,
-             * wakes nobody: so a sleep is short unless the bell stayed as it was in the sleep before. Where it is set, it
-             * is left as it is: who clears it at this moment lets the sleep end at once. Of several that sleep here each
-             * sets another number: otherwise one that sets it again would let another one sleep that looked before it was
-             * cleared. No process has such a number: of a killed one that rings, the kernel takes a bell with its number
-             * for a lock of its own. */
+            /* One who looked at the bell just before it was set, was stopped, and is killed when it has shown
+             * something, wakes nobody: so a sleep is short unless the bell stayed as it was in the sleep before. Where
+             * it is set, it is left as it is: who clears it at this moment lets the sleep end at once. Of several that
+             * sleep here each sets another number: otherwise one that sets it again would let another one sleep that
+             * looked before it was cleared. No process has such a number: of a killed one that rings, the kernel takes
+             * a bell with its number for a lock of its own. */
             expected = __atomic_load_n(bell, __ATOMIC_ACQUIRE);
             if (expected == 0) {
                 expected = is_shared ? ((uint32_t)nativeipc_channel_now() & 0x1FFFFFFF) | 0x20000000 : 1;
@@ -464,6 +469,7 @@ static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *b
             else if (slice == most && nativeipc_channel_is_at_work(channel, bell)) slice = least;
             if (has_news(user)) {
                 if (!is_shared) __atomic_store_n(bell, 0, __ATOMIC_RELEASE);
+                else nativeipc_channel_pass_on(channel, bell);
                 return 0;
             }
             if (slice == most) NATIVEIPC_CHANNELS_STEP("long");
@@ -480,9 +486,7 @@ static inline int nativeipc_channel_wait(nativeipc_channel *channel, uint32_t *b
         }
         if (nativeipc_channel_sleep(at, expected, slice, until) != 0) return -1;
         if (has_news(user)) {
-            if (is_shared && channel->can_write &&
-                __atomic_load_n(&channel->header->waking, __ATOMIC_ACQUIRE) != 0)
-                nativeipc_channel_wake(bell, INT_MAX); /* whose writer was killed before it had woken all */
+            if (is_shared && channel->can_write) nativeipc_channel_pass_on(channel, bell);
             return 0;
         }
         if (nativeipc_channel_is_over(until)) return nativeipc_channel_fail(ETIMEDOUT);

@@ -619,10 +619,10 @@ class _Channel:
             if _is_over(end):
                 return False
             if self._can_write:
-                # A sleep is short unless the bell stayed as it was in the sleep before, for one who looked at it before it
-                # was set. Where it is set, it is left as it is: who clears it at this moment lets the sleep end at once. Of
-                # several that sleep here each sets another number, so that who saw nothing before it was cleared and set
-                # again does not sleep.
+                # A sleep is short unless the bell stayed as it was in the sleep before, for one who looked at it before
+                # it was set. Where it is set, it is left as it is: who clears it at this moment lets the sleep end at
+                # once. Of several that sleep here each sets another number, so that who saw nothing before it was
+                # cleared and set again does not sleep.
                 most, expected = 0.15, self._word[bell]
                 if expected == 0:
                     expected = time.monotonic_ns() & 0x1FFFFFFF | 0x20000000 if is_shared else 1
@@ -635,6 +635,8 @@ class _Channel:
                 if has_news():
                     if not is_shared:
                         self._word[bell] = 0
+                    elif self._word[_WAKING]:
+                        _wake(self._address + bell * 4, _MANY)  # the writer may be killed before it has woken all
                     return True
                 _sleep(self._address + bell * 4, expected, _slice(end, longest))
                 if is_shared and self._word[_WAKING] and has_news():

@@ -15,8 +15,8 @@ using NativeIpc.Channels.Peer;
 //   put KEY LEDGER ID POINT NTH COUNT [go]          one of many writers: COUNT messages, 0: until word 0 of the ledger
 //                                                   says stop; go: waits for a line first. "writing", "done TOOKOVER"
 //   take KEY LEDGER AREA POINT NTH once|again       one of many readers, until nothing more comes: "reading", "done"
-//   await KEY write|read|follow  waits for room for 2000 bytes, or for a message, or one of a topic: "armed" before each
-//                                sleep, "long" behind it where the sleep is a long one, then "done"
+//   await KEY write|read|follow  waits for room for 2000 bytes, for a message, or for one of a topic: "armed" before
+//                                each sleep, "long" behind it where the sleep is a long one, then "done"
 //   turn KEY write|read          has the turn: "held", then waits for a line
 //   show KEY POINT, show-topic KEY POINT, free KEY POINT, end KEY POINT
 //                                write a message, or read one and release it, or say that nothing more comes, once a

@@ -111,7 +111,7 @@ public sealed class BellTests : LanguageTests
         }
     }
 
-    /// <summary>The kernel wakes one reader for a killed writer; that one wakes the others, if a word says so.</summary>
+    /// <summary>The kernel wakes one reader for a killed writer, and that one the others, if a word says so.</summary>
     [Theory]
     [InlineData("dotnet", "ring.write.cleared")]
     [InlineData("c", "cleared")]
@@ -124,8 +124,8 @@ public sealed class BellTests : LanguageTests
             ledger = SharedMemory.CreateNew(ledgerKey, 131072);
         Ended(In("c", "put", key, ledgerKey.NativeKey, "0", "filled", "1", "1"));
         Assert.Equal(SharedChannelPeerState.Killed, ring.Writer.State);
-        Process second = In(language, "put", key, language == "dotnet" ? $"{ledgerKey}" : ledgerKey.NativeKey, "1", step,
-            "1", "1");
+        string named = language == "dotnet" ? $"{ledgerKey}" : ledgerKey.NativeKey;
+        Process second = In(language, "put", key, named, "1", step, "1", "1");
         Ended(second);
         Assert.Equal(137, second.ExitCode);
         Assert.Equal(1u, Volatile.Read(ref raw.GetReference<uint>(WakingAt)));

@@ -1,6 +1,6 @@
 /*
- * The bell of one side of a ring or topic (docs/layouts.md): a word on which that side sleeps until what it waits for is
- * shown by the other one. One peer of the other side shows at a time; two come one after the other, or in turns with
+ * The bell of one side of a ring or topic (docs/layouts.md): a word on which that side sleeps until what it waits for
+ * is shown by the other one. One peer of the other side shows at a time; two come one after the other, or in turns with
  * MANY, and each shows twice. A sleeper goes on when two were shown: before that it is woken for too little.
  *
  * Stands for, step by step (run.sh looks whether each of these is still there):
@@ -10,8 +10,8 @@
  *
  * Properties
  *   no lost wake-up     without a death nobody sleeps beside what was shown when all is quiet (assert in Look)
- *   no long sleep       after one, nobody sleeps for long beside that; who sleeps for a moment then sees it (assert in
- *                       Look)
+ *   no long sleep       after one, nobody sleeps for long beside that, unless another one that sleeps for a moment sees
+ *                       it and passes it on (assert in Look)
  *
  * Assumptions
  *   - Each read, each store and each call is one step, in one order for all: so it is by the barrier of the sleeper.
@@ -21,11 +21,10 @@
  *   - A short sleep ends after a while, whatever happens. With MANY that may be at any moment: a peer may stand still
  *     for longer. Otherwise it is when nothing else moves (docs/layouts.md says so).
  *
- * Left out: where the barrier is refused; that the one whom the kernel wakes is killed, too; deaths with SLEEPERS=2,
- * where one may sleep for long beside a message (docs/layouts.md, with "several").
+ * Left out: where the barrier is refused; that the one whom the kernel wakes is killed, too.
  *
- * Variants: MANY; SLEEPERS=2, which share the bell, and one peer, and nobody dies; STALE, one more stands before the sleeper who does nothing when it
- * is woken, and nobody dies; DIES=0, nobody dies. Faults that must be found: see run.sh.
+ * Variants: MANY; SLEEPERS=2, which share the bell, and one peer; STALE, one more stands before the sleeper who does
+ * nothing when it is woken, and nobody dies; DIES=0, nobody dies. Faults that must be found: see run.sh.
  */
 #ifndef SLEEPERS
 #define SLEEPERS 1
@@ -98,6 +97,13 @@ inline wakeAll() {
 #endif
 #endif
     }
+}
+
+inline passOn() {
+    if
+    :: shown >= WANTED && waking -> wakeAll()
+    :: !(shown >= WANTED && waking) -> skip
+    fi
 }
 
 inline ringing() {
@@ -234,6 +240,10 @@ proctype Sleeper(byte me) {
         :: shown >= WANTED ->
 #if SLEEPERS == 1
             bell = 0;
+#else
+#ifndef BREAK_PASSING
+            passOn();
+#endif
 #endif
             break
         :: shown < WANTED -> skip
@@ -252,11 +262,8 @@ endAsleep:  if
             :: atomic { asleep[me] && !isLong[me] -> asleep[me] = false }
 #endif
             fi;
-#if SLEEPERS > 1
-            if
-            :: shown >= WANTED && waking -> wakeAll()
-            :: !(shown >= WANTED && waking) -> skip
-            fi
+#if SLEEPERS > 1 && !defined(BREAK_WAKING)
+            passOn()
 #endif
 #ifndef BREAK_COMPARE
         :: bell != expected -> skip
@@ -271,20 +278,20 @@ endAsleep:  if
 #define LOOKED looks[0]
 #endif
 
-inline check(i) {
-    assert(!(asleep[i] && shown >= WANTED && (isLong[i] || dead == NOBODY)));
-    looks[i] = asleep[i] && !isLong[i]
-}
+/* One that sleeps for a moment passes on what it has seen. */
+#define IS_LOST(i) (asleep[i] && shown >= WANTED && (dead == NOBODY || !LOOKED))
 
 /* Looks when nothing else moves. */
 proctype Look() {
     do
     :: timeout ->
         atomic {
-            check(0);
+            looks[0] = asleep[0] && !isLong[0];
 #if SLEEPERS > 1
-            check(1);
+            looks[1] = asleep[1] && !isLong[1];
+            assert(!IS_LOST(1));
 #endif
+            assert(!IS_LOST(0));
             if
             :: LOOKED -> skip
             :: !LOOKED -> break

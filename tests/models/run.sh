@@ -92,12 +92,14 @@ ring-bell found -DBREAK_PENDING
 ring-bell found -DDIES=0 -DBREAK_SECOND_LOOK
 ring-bell found -DDIES=0 -DBREAK_COMPARE
 ring-bell found -DSLEEPERS=2 -DDIES=0 -DBREAK_NUMBER
+ring-bell found -DSLEEPERS=2 -DBREAK_WAKING
+ring-bell found -DSLEEPERS=2 -DBREAK_PASSING
 '
 long_searches='
 ring-turn holds -DSLOTS=2 -DGIVES
 ring-turn holds -DDIES=0
 ring-turn found -DDIES=0 -DGIVES -DBREAK_GIVING_UP
-ring-bell holds -DSLEEPERS=2 -DDIES=0
+ring-bell holds -DSLEEPERS=2
 event-word holds -DROLES=1 -DDEAD
 event-word holds -DROLES=1 -DSET
 event-word holds -DROLES=2 -DSET

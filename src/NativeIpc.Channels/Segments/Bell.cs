@@ -102,8 +102,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
     /// same.</summary>
     public static unsafe void BeginRinging(ChannelSegment segment, int at, bool isShared, string point)
     {
-        // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while it is what that
-        // one has set or found; and another one that sets it meanwhile sets another number.
+        // R1 Race: a sleeper has set it and does not sleep yet. Safe because: its sleep begins only while it is what
+        // that one has set or found; and another one that sets it meanwhile sets another number.
         // R2 Race: another one sets it behind this. Safe because: the bell is read again behind what is shown, so
         // either it sees that after its barrier, or it is rung once more.
         // The kernel wakes one: who of several is woken while this word is 1 wakes the others.
@@ -244,7 +244,10 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         if (!_isBarrierRefused && !Membarrier.TryBarrier()) _isBarrierRefused = true;
         if (isSame && IsOtherAtWork()) longest = s_short;
         if (_isBarrierRefused && !OperatingSystem.IsWindows()) longest = s_longestWithoutBarrier;
-        if (!owner.HasNews())
+
+        // R9 Race: one that rings has cleared it before, and is killed before it looks again: the kernel sees a bell that
+        // is set. Safe because: who has set it wakes the others that sleep, here or behind its short sleep.
+        if (!HasNewsForAll())
         {
             if (longest == s_longest) ChannelStop.At("bell.long");
             return false;

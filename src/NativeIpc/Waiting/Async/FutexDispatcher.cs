@@ -169,8 +169,8 @@ internal sealed unsafe class FutexDispatcher
             if (!_sleep.TryEnd(word)) return false;
             if (word.IsWatched) return true; // comes again when it has ended
 
-            // R8 Race: it was woken, and this thread disposes of it in a continuation before it is served. Safe because:
-            // that it was woken is noted here as well, so that it is passed on.
+            // R8 Race: it was woken, and this thread disposes of it in a continuation before it is served. Safe
+            // because: that it was woken is noted here as well, so that it is passed on.
             NoteWoken(word);
             if (!word.IsWanted)
             {
