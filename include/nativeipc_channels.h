@@ -400,9 +400,9 @@ static inline void nativeipc_channel_pause(void) {
 static inline int nativeipc_channel_fcntl(const nativeipc_channel *channel, int command, int64_t at, int count,
     short *type);
 
-/* Many to many: whether somebody of the other side of a bell who lives has the turn, and so may show something and have
- * looked at the bell before it was set. What a killed one has shown is seen by the look after this. One of this channel,
- * which the kernel does not tell, is not killed without the sleeper. */
+/* Many to many: whether somebody of the other side of a bell who lives has the turn, and so may show something and
+ * have looked at the bell before it was set. What a killed one has shown is seen by the look after this. One of this
+ * channel, which the kernel does not tell, is not killed without the sleeper. */
 static inline int nativeipc_channel_is_at_work(const nativeipc_channel *channel, const uint32_t *bell) {
     int is_reader = bell == &channel->header->reader_bell;
     const struct nativeipc_channel_note *note =

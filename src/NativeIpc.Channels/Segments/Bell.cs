@@ -245,8 +245,8 @@ internal sealed class Bell(ChannelSegment segment, int at, bool isShared, IAwait
         if (isSame && IsOtherAtWork()) longest = s_short;
         if (_isBarrierRefused && !OperatingSystem.IsWindows()) longest = s_longestWithoutBarrier;
 
-        // R9 Race: one that rings has cleared it before, and is killed before it looks again: the kernel sees a bell that
-        // is set. Safe because: who has set it wakes the others that sleep, here or behind its short sleep.
+        // R9 Race: one that rings has cleared it before, and is killed before it looks again: the kernel sees a bell
+        // that is set. Safe because: who has set it wakes the others that sleep, here or behind its short sleep.
         if (!HasNewsForAll())
         {
             if (longest == s_longest) ChannelStop.At("bell.long");
