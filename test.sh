@@ -38,15 +38,16 @@ rings=NativeIpc.Channels.Rings rings_peer=NativeIpc.Channels.Peer
 named=NativeIpc.NamedObjects.Tests named_peers='NativeIpc.NamedObjects.Peer samples/dotnet/BusOnWindowsApi'
 steps="
 runner               script 120 +wine                  eng/runner-test.sh
+wine-publish         script 400 -                      eng/wine-publish.sh
 tool-aot             script 240 -                      eng/tool-aot.sh
 unit                 dotnet 300 -                      NativeIpc.Tests
 peers                script 600 -                      eng/peers.sh
-wine                 wine   400 +wine                  NativeIpc.Windows
+wine                 wine   400 wine-publish,+wine     NativeIpc.Windows
 wine-conformance     wine   600 wine,+wine             $suite NativeIpc.Peer -trait Needs=Windows $no_events
 wine-events          wine   400 wine,+wine             $suite NativeIpc.Peer -trait Needs=Windows $events
 wine-tool            script 400 wine,+wine             eng/tool-wine.sh
 platforms            script 600 build,peers,wine       eng/platforms-test.sh
-storm                script 600 +wine                  eng/storm.sh
+storm                script 600 wine-publish,+wine     eng/storm.sh
 machine              dotnet 900 -                      NativeIpc.Machine
 aot                  script 400 build                  eng/aot-smoke.sh
 tool                 dotnet 900 tool-aot,peers         NIPC=$root/artifacts/nipc/nipc NativeIpc.Tool.Tests
@@ -54,7 +55,7 @@ pack                 script 900 build,tool-aot         eng/pack-test.sh
 conformance          dotnet 600 -                      $suite --filter-not-trait Needs=Windows Calls=plain
 models               script 900 -                      tests/models/run.sh
 guides               dotnet 600 peers                  NativeIpc.Guides
-demo                 script 600 build                  eng/demo-test.sh
+demo                 script 600 build,wine-publish     eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service
 interop              dotnet 300 peers,aot              NativeIpc.Interop
 bench                script 300 build                  eng/bench-test.sh
@@ -314,6 +315,9 @@ if [ -z "$build" ]; then say 'build: none'; else begin build - build_all; fi
 export UseSharedCompilation=false RunAnalyzers=false
 # The index of this run's peers: runs of other trees write the one in the cache as well.
 case " $* " in '  ' | *' peers '*) export NATIVEIPC_PEERS=${NATIVEIPC_PEERS:-$root/artifacts/peers.tsv} ;; esac
+
+# The programs for Windows, all at once.
+case " $* " in '  ' | *' wine-publish '*) export NATIVEIPC_WINDOWS_PUBLISHED=yes ;; esac
 
 # Runs the chosen steps, as many at a time as there is room for.
 run_steps() { # STEP...: all of them when none is named

@@ -117,7 +117,9 @@ head -c 100003 /dev/urandom >"$work/small file"
 : >"$work/empty"
 dd if=/dev/zero of="$work/endless" bs=1 count=0 seek=1099511627776 2>/dev/null # macOS has no truncate(1)
 
-# Once and locked; ./demo.sh finds all built then, whatever other steps build meanwhile.
+# Once and locked; ./demo.sh finds all built then, whatever other steps build meanwhile. With machine code where
+# ./test.sh has it (tests/Ahead.targets), since it is started some eighty times here.
+[ ! -e "$root/samples/dotnet/Transfer/obj/Release/net10.0/image" ] || export NativeIpcAhead=true
 building tree dotnet build "$root/samples/dotnet/Transfer" -c Release -nologo -v q >"$log" 2>&1 ||
     fail "the demo builds" "$(tail -n 5 "$log")"
 check "a large file that is there anyway" 0 "nothing is left behind"
@@ -393,8 +395,7 @@ if ! command -v wine >/dev/null; then
     echo "SKIP demo: on Windows: no Wine"
 elif ! [ -d "$root/src/NativeIpc/Windows" ]; then
     echo "SKIP demo: on Windows: the library has no Windows back end yet"
-elif ! building windows dotnet publish "$root/samples/dotnet/Transfer" -c Release -r win-x64 --self-contained -nologo \
-    -v q --artifacts-path "$root/artifacts/win-x64-build" -o "$work/win" >"$log" 2>&1; then
+elif ! "$root/eng/wine-publish.sh" samples/dotnet/Transfer >"$log" 2>&1; then
     if grep -qE 'error NU1(101|102|301)' "$log"; then
         echo "SKIP demo: on Windows: the win-x64 runtime cannot be had from a package source"
     else
@@ -408,7 +409,7 @@ else
         code=${case%% *} text=${case#* }
         corrupt=
         [ "$code" = 1 ] && corrupt=--corrupt
-        run_watched "$(patient 300)" "$log" wine "$work/win/Transfer.exe" $corrupt "$work/small file"
+        run_watched "$(patient 300)" "$log" wine "$root/artifacts/win-x64/Transfer.exe" $corrupt "$work/small file"
         found=$?
         name="on Windows (Wine): $text"
         if [ "$found" = "$code" ] && grep -q "$text" "$log" && grep -q 'windows to .NET' "$log"; then
