@@ -205,10 +205,9 @@ public abstract class StepAsideTests<TProvider> : ConformanceTests<TProvider>
         waiter.Ask($"shm open a {key} rw");
         waiter.Post("shm lock a");
         waiter.Await("locking");
-        AwaitFailedAsks(key, 1);
 
-        // What is closed during a request, and a moment after it, is taken for those that step aside; so this goes on
-        // until it is heard.
+        // It hears of closings from its first request on. What is closed during one, and a moment after it, is taken
+        // for those that step aside; so this goes on until it is heard.
         bool isHeard = false;
         Task closing = Task.Run(() =>
         {
