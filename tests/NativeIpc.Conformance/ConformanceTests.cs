@@ -6,7 +6,7 @@ namespace NativeIpc.Conformance;
 /// <summary>What all test classes share: their back end, unique keys, peers, and the end of both after each
 /// test.</summary>
 /// <remarks>A test that not every back end can have says what it <see cref="Needs"/>.</remarks>
-public abstract class ConformanceTests<TProvider> : IDisposable
+public abstract class ConformanceTests<TProvider> : IAsyncLifetime, IDisposable
     where TProvider : Provider, new()
 {
     /// <summary>Longer than anything takes here; a wait that needs it has failed.</summary>
@@ -21,6 +21,17 @@ public abstract class ConformanceTests<TProvider> : IDisposable
     private protected TestNames Names { get; } = new();
 
     private protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <summary>Leaves the thread on which the test before has ended: where waits continue at once, that is the one
+    /// that serves all asynchronous waits, and a test that keeps it waits for itself.</summary>
+    public async ValueTask InitializeAsync() => await Task.Yield();
+
+    public ValueTask DisposeAsync()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+        return ValueTask.CompletedTask;
+    }
 
     public void Dispose()
     {
