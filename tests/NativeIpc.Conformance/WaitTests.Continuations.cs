@@ -33,8 +33,8 @@ public abstract partial class WaitTests<TProvider>
         }
     }
 
-    // Where a release hands its permit on. Elsewhere the system chooses who is next; under Wine 10 the fifty turns below
-    // took over a minute.
+    // Where a release hands its permit on. Elsewhere the system chooses who is next; under Wine 10 the fifty turns
+    // below took over a minute.
     [BackendFact(Needs.Posix)]
     public async Task Permits_that_tasks_of_an_instance_pass_on_come_to_a_thread_and_to_tasks_of_another_one()
     {
