@@ -11,8 +11,8 @@
 #                        beside Redis and PostgreSQL, where they are installed; net11 and musl are ours on those: .NET
 #                        11 comes from NuGet, musl needs Debian's packages musl-tools and libssl3; iceoryx needs iceoryx
 #                        and libiceoryx-posh-dev); c is the base of the ratios
-#     --worst-of N       the table shows of each target the worst of this run and of the last N - 1 whole ones on this
-#                        machine (artifacts/bench/kept): for runs that are hours apart
+#     --worst-of N       the table shows of each target the worst of this run and of the last N - 1 whole ones, which
+#                        bench/runs keeps: for runs that are hours apart
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
 #                        fails if anything has; writes nothing
 #     --quick            one round of c, jit and rivals, as short as it can be: shows that everything runs, says
@@ -318,7 +318,7 @@ for reason in ${missing[@]+"${missing[@]}"}; do about="$about Without $reason.";
 [ -z "$quick" ] || about="$about Quick: the numbers mean nothing."
 earlier=()
 if [ "$worst_of" != 1 ]; then
-    mapfile -t earlier < <(find "$out/kept" -name '*.tsv' 2>/dev/null | sort | tail -n $((worst_of - 1)))
+    mapfile -t earlier < <(find bench/runs -name '*.tsv' 2>/dev/null | sort | tail -n $((worst_of - 1)))
     [ ${#earlier[@]} = 0 ] || about="$about The worst of this run and those of $(basename -s .tsv -a "${earlier[@]}" |
         paste -sd ' ')."
 fi
@@ -333,7 +333,8 @@ if [ -n "$compare" ]; then
 fi
 if [ -n "$whole" ]; then
     cp "$out/RESULTS.md" "$out/results.tsv" "$root/bench/"
-    mkdir -p "$out/kept" && cp "$runs" "$out/kept/$(date +%FT%H%M).tsv"
+    mkdir -p bench/runs && cp "$runs" "bench/runs/$(date +%FT%H%M).tsv"
+    find bench/runs -name '*.tsv' | sort -r | tail -n +4 | xargs -r rm --
     awk -v table="$out/targets.md" '
         /<!-- table: begin/ { print; while ((getline line < table) > 0) print line; inside = 1 }
         /<!-- table: end/ { inside = 0 }

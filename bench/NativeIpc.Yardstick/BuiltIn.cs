@@ -88,6 +88,7 @@ internal static class BuiltIn
         using (MemoryMappedViewAccessor view = file.CreateViewAccessor())
         {
             byte[] own = GC.AllocateUninitializedArray<byte>((int)Harness.Big, pinned: true);
+            own.AsSpan().Fill(2);
             view.WriteArray(0, own, 0, own.Length);
             Action<long> body = name.StartsWith("rand", StringComparison.Ordinal)
                 ? Random(view) : name.Contains("in64m", StringComparison.Ordinal) ? In(view, own) : Out(view, own);

@@ -85,12 +85,16 @@ internal static class Moving
     public static int SizeOf(string name) => name.Contains(".1m", StringComparison.Ordinal) ? 1 << 20
         : name.Contains(".4k", StringComparison.Ordinal) ? 4096 : Small;
 
-    // At the beginning of a page, as C's are.
+    // At the beginning of a page, as C's are, and written to: before that each page is the kernel's one of zeros, and
+    // to read one page at 256 addresses costs an EPYC a fifth of the copy.
     private static Memory<byte> Aligned(int size)
     {
         const int Page = 4096;
         byte[] bytes = GC.AllocateArray<byte>(size + Page, pinned: true);
-        return bytes.AsMemory((int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Page - 1)), size);
+        Memory<byte> aligned = bytes.AsMemory((int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Page - 1)),
+            size);
+        aligned.Span.Clear();
+        return aligned;
     }
 
     private static void SendEach<T>(T to, T from, ReadOnlyMemory<byte> one, ReadOnlyMemory<byte> last, long n)

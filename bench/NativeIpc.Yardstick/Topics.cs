@@ -20,6 +20,7 @@ internal static class Topics
         using SharedTopicWriter writer = topic.OpenWriter();
         List<Process> children = [.. Enumerable.Range(0, readers).Select(_ => Start(peer, key))];
         byte[] message = new byte[Size];
+        message.AsSpan().Fill(1); // see Moving.Aligned
         Native.Pin(0);
         Harness.Print(name, Harness.Measure(n =>
         {
