@@ -164,7 +164,9 @@ case $what$short in
         machine=(-smp 2 -m 4096 -accel "tcg,thread=multi,tb-size=1024") processor=max,pauth=off,sve=off,sme=off
         limit=$((minutes * 60 + 3600)) ;;
 esac
+# The words stop and cont on this socket hold the machine and its clock, while something else is measured.
 run=(qemu-system-aarch64 -M virt -cpu "$processor" "${machine[@]}" -nic none -nographic -no-reboot
+    -monitor "unix:$out/monitor,server=on,wait=off"
     -kernel "$image"/vmlinuz-* -initrd "$out/initrd"
     -append "console=ttyAMA0 quiet panic=1 what=$what kills=$([ -n "$short" ] && echo 0 || echo 100) \
 minutes=$minutes $([ "$what" != clr ] || echo 'loglevel=1 nowatchdog rcupdate.rcu_cpu_stall_suppress=1')")
