@@ -14,7 +14,9 @@
 #     --worst-of N       the table shows of each target the worst of this run and of the last N - 1 whole ones, which
 #                        bench/runs keeps: for runs that are hours apart
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
-#                        fails if anything has; writes nothing
+#                        fails if anything has; writes nothing. What seems slower is measured twice more, and named if
+#                        it is so each time. A table of another machine gives ratios and counts only
+#     --tables           measures nothing: the tables of the last whole run here, also if that was to compare
 #     --quick            one round of c, jit and rivals, as short as it can be: shows that everything runs, says
 #                        nothing about speed, writes nothing
 #     --list             the workloads of ours
@@ -27,7 +29,8 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-rounds='' minutes=15 worst_of=1 peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx compare='' quick='' whole=yes
+rounds='' minutes=15 worst_of=1 compare='' tables='' quick='' whole=yes
+peers=c,qt,boost,py,net,jit,aot,rivals,net11,musl,iceoryx
 usage() { sed -n '2,/^set -u/p' bench.sh | sed '$d; s/^# \{0,1\}//'; }
 prefixes=()
 arguments=("$@")
@@ -38,6 +41,7 @@ while [ $# != 0 ]; do
         -p | --peers) peers=${2:?"$1 needs a list"} whole=; shift ;;
         --worst-of) worst_of=${2:?"$1 needs a number"}; shift ;;
         --compare) compare=yes ;;
+        --tables) tables=yes ;;
         --quick) quick=yes peers=c,jit,rivals rounds=1 whole= ;;
         --list) list=yes ;;
         -h | --help) usage; exit 0 ;;
@@ -91,6 +95,29 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1 D
     UseSharedCompilation=false
 [ -z "$quick" ] || export YARD_QUICK=1
 
+report=$out/report/NativeIpc.BenchReport
+table() { # RUNS: shows the tables, and leaves them in $out
+    local earlier=()
+    if [ "$worst_of" != 1 ]; then
+        mapfile -t earlier < <(find bench/runs -name '*.tsv' ! -name "$when.tsv" 2>/dev/null | sort |
+            tail -n $((worst_of - 1)))
+        [ ${#earlier[@]} = 0 ] || about="$about The worst of this run and those of $(
+            basename -s .tsv -a "${earlier[@]}" | paste -sd ' ')."
+    fi
+    "$report" report "$1" "$root/bench" "$out" "$machine" "$about" ${earlier[@]+"${earlier[@]}"}
+}
+write_tables() {
+    cp "$out/RESULTS.md" "$out/results.tsv" "$root/bench/"
+    mkdir -p bench/runs && cp "$out/whole.tsv" "bench/runs/$when.tsv"
+    find bench/runs -name '*.tsv' | sort -r | tail -n +4 | xargs -r rm --
+    awk -v table="$out/targets.md" '
+        /<!-- table: begin/ { print; while ((getline line < table) > 0) print line; inside = 1 }
+        /<!-- table: end/ { inside = 0 }
+        !inside || /<!-- table: end/ { if (!/<!-- table: begin/) print }' "$root/bench/README.md" >"$own/README.md" &&
+        cp "$own/README.md" "$root/bench/README.md"
+    say 'Written: bench/RESULTS.md, bench/results.tsv, bench/README.md, bench/runs.'
+}
+
 # ---- building: each peer gets its command, or a reason why it is left out ----
 names=() missing=()
 want() { case ",$peers," in *",$1,"*) ;; *) return 1 ;; esac; }
@@ -109,7 +136,12 @@ publish() {
 sources=$root/bench/peers
 publish jit -p:PublishAot=false --no-self-contained
 built report building tree dotnet build "$root/bench/NativeIpc.BenchReport" -c Release -nologo -v q -o "$out/report"
-report=$out/report/NativeIpc.BenchReport
+if [ -n "$tables" ]; then
+    [ -s "$out/whole.tsv" ] || { say 'No whole run was made here.' >&2; exit 2; }
+    { read -r machine; read -r about; read -r when; } <"$out/about"
+    table "$out/whole.tsv" && write_tables
+    exit
+fi
 [ -z "${list:-}" ] || { "$out/jit/NativeIpc.Yardstick" --list; exit; }
 if want c; then
     built c gcc -O2 -Wall -Wextra -I "$root/include" -o "$out/yard_c" "$sources/yard.c" -lpthread -lrt
@@ -272,39 +304,46 @@ chosen() { # GROUP: prints the prefixes of it that were asked for
     done
 }
 
-runs=$out/runs.tsv failures=0
-: >"$runs"
-for ((round = 1; round <= rounds; round++)); do
-    begin=$SECONDS
-    while read -r group most limit; do
-        [ -n "$group" ] && [ "$round" -le "$most" ] || continue
-        selected=$(chosen "$group" | sort -u)
-        [ -n "$selected" ] || continue
-        for ((i = 0; i < ${#names[@]}; i++)); do
-            name=${names[(i + round) % ${#names[@]}]} # another one first each round
-            case $slow_peers in *",$name,"*) [ "$round" -le 2 ] || continue ;; esac
-            case $platforms in *",$name,"*) [[ $round -le 3 && $hot == *" $group "* ]] || continue ;; esac
-            command=command_$name
-            # The rivals' are ours too, with the JIT: their rows are no other's.
-            mark="$round\t${name/#rivals/jit}\t"
-            # shellcheck disable=SC2086 # words of a command, and prefixes
-            timeout "$limit" ${!command} $selected 2>"$own/error" 9>&- </dev/null | sed "s/^/$mark/" >>"$runs"
-            code=${PIPESTATUS[0]}
-            [ "$code" != 0 ] || continue
-            say "$name failed in $selected ($code):" >&2
-            tail -n 5 "$own/error" >&2
-            case $name in
-                c | jit | aot | rivals | net11 | musl) failures=$((failures + 1)) ;;
-                *) missing+=("$name's $selected in round $round, which failed") ;;
-            esac
-        done
-    done <<<"$groups"
-    say "Round $round of $rounds: $((SECONDS - begin)) s" >&2
-    if [ "$round" -lt "$rounds" ] && [ $((SECONDS + SECONDS - begin)) -gt $((minutes * 60)) ]; then
-        say "No time is left for another one (--minutes $minutes)." >&2
-        rounds=$round
-    fi
-done
+failures=0
+measure() { # RUNS ROUNDS: what was chosen, by all peers
+    local runs=$1 rounds=$2 round begin group most limit selected i name command mark code
+    : >"$runs"
+    for ((round = 1; round <= rounds; round++)); do
+        begin=$SECONDS
+        while read -r group most limit; do
+            [ -n "$group" ] && [ "$round" -le "$most" ] || continue
+            selected=$(chosen "$group" | sort -u)
+            [ -n "$selected" ] || continue
+            for ((i = 0; i < ${#names[@]}; i++)); do
+                name=${names[(i + round) % ${#names[@]}]} # another one first each round
+                case $slow_peers in *",$name,"*) [ "$round" -le 2 ] || continue ;; esac
+                case $platforms in *",$name,"*) [[ $round -le 3 && $hot == *" $group "* ]] || continue ;; esac
+                command=command_$name
+                # The rivals' are ours too, with the JIT: their rows are no other's.
+                mark="$round\t${name/#rivals/jit}\t"
+                # shellcheck disable=SC2086 # words of a command, and prefixes
+                timeout "$limit" ${!command} $selected 2>"$own/error" 9>&- </dev/null | sed "s/^/$mark/" >>"$runs"
+                code=${PIPESTATUS[0]}
+                [ "$code" != 0 ] || continue
+                say "$name failed in $selected ($code):" >&2
+                tail -n 5 "$own/error" >&2
+                case $name in
+                    c | jit | aot | rivals | net11 | musl) failures=$((failures + 1)) ;;
+                    *) missing+=("$name's $selected in round $round, which failed") ;;
+                esac
+            done
+        done <<<"$groups"
+        ran=$round
+        say "Round $round of $rounds: $((SECONDS - begin)) s" >&2
+        if [ "$round" -lt "$rounds" ] && [ $((SECONDS + SECONDS - begin)) -gt $((minutes * 60)) ]; then
+            say "No time is left for another one (--minutes $minutes)." >&2
+            return
+        fi
+    done
+}
+runs=$out/runs.tsv
+measure "$runs" "$rounds"
+rounds=$ran
 
 # ---- the tables ----
 library=$(getconf GNU_LIBC_VERSION 2>/dev/null || say 'another C library')
@@ -312,33 +351,33 @@ runtime=$(dotnet --list-runtimes | awk '$1 == "Microsoft.NETCore.App" { v = $2 }
 processor=$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)
 idle=$(cat /sys/devices/system/cpu/cpuidle/current_driver /sys/devices/system/cpu/cpuidle/current_governor 2>/dev/null |
     paste -s -d /)
-about="$(date +%F), $(uname -sr), $library, .NET $runtime, $(nproc) cores ($processor), idle cores: ${idle:-unknown}, "
-about="${about}rounds: $rounds."
+machine="$(uname -sr), $library, .NET $runtime, $(nproc) cores ($processor), idle cores: ${idle:-unknown}"
+when=$(date +%FT%H%M)
+about="$(date +%F), $machine, rounds: $rounds."
 for reason in ${missing[@]+"${missing[@]}"}; do about="$about Without $reason."; done
 [ -z "$quick" ] || about="$about Quick: the numbers mean nothing."
-earlier=()
-if [ "$worst_of" != 1 ]; then
-    mapfile -t earlier < <(find bench/runs -name '*.tsv' 2>/dev/null | sort | tail -n $((worst_of - 1)))
-    [ ${#earlier[@]} = 0 ] || about="$about The worst of this run and those of $(basename -s .tsv -a "${earlier[@]}" |
-        paste -sd ' ')."
+if [ -n "$whole" ] && [ "$failures" = 0 ]; then
+    printf '%s\n' "$machine" "$about" "$when" >"$out/about" && cp "$runs" "$out/whole.tsv"
 fi
-"$report" report "$runs" "$root/bench" "$out" "$about" ${earlier[@]+"${earlier[@]}"} || exit 2
+table "$runs" || exit 2
 if [ "$failures" != 0 ]; then
     say "$failures times a yardstick of C or of ours failed; see above. Nothing was written." >&2
     exit 1
 fi
 if [ -n "$compare" ]; then
-    "$report" compare "$root/bench/results.tsv" "$out/results.tsv"
+    minutes=60 again=()
+    for ((time = 1; time <= 2; time++)); do
+        slower=$("$report" compare bench/results.tsv "$out/results.tsv" ${again[@]+"${again[@]}"}) && break
+        prefixes=()
+        while read -r group _; do
+            [ -z "$group" ] || ! grep -qF "slower: $group" <<<"$slower" || prefixes+=("$group")
+        done <<<"$groups"
+        say "$slower" "Again, time $time of 2: ${prefixes[*]}"
+        measure "$out/again-$time.tsv" "$rounds"
+        "$report" results "$out/again-$time.tsv" "$machine" "$out/again-$time-results.tsv" || exit 2
+        again+=("$out/again-$time-results.tsv")
+    done
+    "$report" compare bench/results.tsv "$out/results.tsv" ${again[@]+"${again[@]}"}
     exit
 fi
-if [ -n "$whole" ]; then
-    cp "$out/RESULTS.md" "$out/results.tsv" "$root/bench/"
-    mkdir -p bench/runs && cp "$runs" "bench/runs/$(date +%FT%H%M).tsv"
-    find bench/runs -name '*.tsv' | sort -r | tail -n +4 | xargs -r rm --
-    awk -v table="$out/targets.md" '
-        /<!-- table: begin/ { print; while ((getline line < table) > 0) print line; inside = 1 }
-        /<!-- table: end/ { inside = 0 }
-        !inside || /<!-- table: end/ { if (!/<!-- table: begin/) print }' "$root/bench/README.md" >"$own/README.md" &&
-        cp "$own/README.md" "$root/bench/README.md"
-    say 'Written: bench/RESULTS.md, bench/results.tsv, bench/README.md.'
-fi
+[ -z "$whole" ] || write_tables

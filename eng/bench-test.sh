@@ -61,6 +61,18 @@ if [ $? = 1 ] && echo "$slower" | grep -q '^slower: posix.wait_pair (jit)'; then
 else
     fail "what became slower is found and named" "$slower"
 fi
+check "what is not slower when measured again is not named" \
+    "$report" compare "$work/last.tsv" "$out/results.tsv" "$work/last.tsv"
+# Without a ratio only on the machine that the table is of.
+awk -F'\t' -v OFS='\t' '$1 == "any.wake" && $2 == "jit" { $4 /= 9; $5 = $6 = $4 } { print }' "$out/results.tsv" \
+    >"$work/here.tsv"
+sed 's/^# .*/# another/' "$work/here.tsv" >"$work/there.tsv"
+check "a value of another machine is not compared" "$report" compare "$work/there.tsv" "$out/results.tsv"
+if "$report" compare "$work/here.tsv" "$out/results.tsv" >/dev/null; then
+    fail "a value of this machine is compared" "it was not"
+else
+    pass "a value of this machine is compared"
+fi
 
 check "every micro-benchmark does its work" timeout "$(patient 60)" \
     "$root/bench/NativeIpc.Benchmarks/bin/Release/net10.0/NativeIpc.Benchmarks" --check

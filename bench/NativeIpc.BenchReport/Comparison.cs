@@ -6,27 +6,39 @@ namespace NativeIpc.BenchReport;
 /// What of ours has become slower than the last table says. Ratios to C are compared where there are any, since the
 /// pace of a machine changes; the rest by its value. Noise is what the rounds of both tables are apart, and at least
 /// ten percent, a quarter where there were fewer than three rounds; half as much again where nothing is divided by C.
+/// Of another machine only ratios and counts are compared. What was measured again counts only if it was slower each
+/// time.
 /// </summary>
 internal static class Comparison
 {
     private const double Least = 0.10, LeastOfFew = 0.25, LeastAlone = 0.50;
 
-    public static IEnumerable<string> Regressions(IEnumerable<Result> before, IEnumerable<Result> now)
+    public static IEnumerable<string> Regressions(IEnumerable<Result> before, bool isSameMachine,
+        IReadOnlyList<IEnumerable<Result>> times)
+    {
+        var found = times.Select(now => Slower(before, isSameMachine, now)
+            .ToDictionary(slower => (slower.Workload, slower.Peer), slower => slower.Text)).ToArray();
+        return found[0].Keys.Where(row => found.All(slower => slower.ContainsKey(row))).Select(row => found[^1][row]);
+    }
+
+    private static IEnumerable<(string Workload, string Peer, string Text)> Slower(IEnumerable<Result> before,
+        bool isSameMachine, IEnumerable<Result> now)
     {
         Dictionary<(string, string), Result> last = before.ToDictionary(r => (r.Workload, r.Peer));
         foreach (Result current in now.Where(r => Tables.Ours.Contains(r.Peer)))
         {
             if (!last.TryGetValue((current.Workload, current.Peer), out Result? old)) continue;
             bool divided = old.Ratio is not null && current.Ratio is not null;
+            if (!divided && !isSameMachine && !IsCount(current.Workload)) continue;
             (double was, double @is) = divided
                 ? (old.Ratio!.Value, current.Ratio!.Value) : (old.Median, current.Median);
             double noise = divided ? Math.Max(Math.Min(old.Rounds, current.Rounds) < 3 ? LeastOfFew : Least,
                 Math.Max(old.Spread ?? 0, current.Spread ?? 0)) : IsCount(current.Workload)
                     ? 0 : Math.Max(LeastAlone, Apart(old) + Apart(current));
             if (@is > was * (1 + noise))
-                yield return string.Create(CultureInfo.InvariantCulture,
+                yield return (current.Workload, current.Peer, string.Create(CultureInfo.InvariantCulture,
                     $"{current.Workload} ({current.Peer}): {Shown(current, divided, was)} "
-                        + $"before, {Shown(current, divided, @is)} now, noise {noise:P0}");
+                        + $"before, {Shown(current, divided, @is)} now, noise {noise:P0}"));
         }
     }
 

@@ -1,10 +1,10 @@
 using NativeIpc.BenchReport;
 
-// What bench.sh calls: report RUNS BENCH_FOLDER OUT_FOLDER ABOUT [EARLIER_RUNS...], compare LAST NOW, missing RUNS PEER
-// LIST.
+// What bench.sh calls: report RUNS BENCH_FOLDER OUT_FOLDER MACHINE ABOUT [EARLIER_RUNS...], results RUNS MACHINE TO,
+// compare LAST NOW [AGAIN...], missing RUNS PEER LIST.
 switch (args)
 {
-    case ["report", var runsPath, var bench, var to, var about, .. var earlier]:
+    case ["report", var runsPath, var bench, var to, var machine, var about, .. var earlier]:
         Runs runs = Runs.Read(runsPath);
         Target[] targets = [.. Target.Read(Path.Combine(bench, "targets.tsv"))];
         Dictionary<string, string> explanations = File.ReadLines(Path.Combine(bench, "explanations.tsv"))
@@ -45,12 +45,19 @@ switch (args)
             ## What only the library has
             {Tables.Alone(runs)}
             """);
-        Result.Write(Path.Combine(to, "results.tsv"), Result.Of(runs));
+        Result.Write(Path.Combine(to, "results.tsv"), machine, Result.Of(runs));
         Console.WriteLine(File.ReadAllText(Path.Combine(to, "RESULTS.md")));
         return 0;
 
-    case ["compare", var last, var now]:
-        string[] regressions = [.. Comparison.Regressions(Result.Read(last), Result.Read(now))];
+    case ["results", var measured, var where, var table]:
+        Result.Write(table, where, Result.Of(Runs.Read(measured)));
+        return 0;
+
+    case ["compare", var last, var now, .. var again]:
+        bool isSame = Result.MachineOf(last) == Result.MachineOf(now);
+        if (!isSame) Console.WriteLine($"Only ratios: the last table is of another machine, {Result.MachineOf(last)}.");
+        string[] regressions = [.. Comparison.Regressions(Result.Read(last), isSame,
+            [.. again.Prepend(now).Select(Result.Read)])];
         foreach (string regression in regressions) Console.WriteLine($"slower: {regression}");
         Console.WriteLine(regressions.Length == 0
             ? "Nothing is slower than in the last table." : $"{regressions.Length} slower than in the last table.");
@@ -68,7 +75,7 @@ switch (args)
         return missing.Length == 0 ? 0 : 1;
 
     default:
-        Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER ABOUT "
-            + "[EARLIER_RUNS...] | compare LAST NOW | missing RUNS PEER LIST");
+        Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER MACHINE ABOUT "
+            + "[EARLIER_RUNS...] | results RUNS MACHINE TO | compare LAST NOW [AGAIN...] | missing RUNS PEER LIST");
         return 2;
 }

@@ -87,7 +87,7 @@ internal static class Moving
 
     // At the beginning of a page, as C's are, and written to: before that each page is the kernel's one of zeros, and
     // to read one page at 256 addresses costs an EPYC a fifth of the copy.
-    private static Memory<byte> Aligned(int size)
+    public static Memory<byte> Aligned(int size)
     {
         const int Page = 4096;
         byte[] bytes = GC.AllocateArray<byte>(size + Page, pinned: true);

@@ -19,12 +19,11 @@ internal static class Topics
         using SharedTopic topic = SharedTopic.CreateNew(key, Size, History);
         using SharedTopicWriter writer = topic.OpenWriter();
         List<Process> children = [.. Enumerable.Range(0, readers).Select(_ => Start(peer, key))];
-        byte[] message = new byte[Size];
-        message.AsSpan().Fill(1); // see Moving.Aligned
+        Memory<byte> message = Moving.Aligned(Size);
         Native.Pin(0);
         Harness.Print(name, Harness.Measure(n =>
         {
-            while (n-- > 0) writer.Write(message);
+            while (n-- > 0) writer.Write(message.Span);
         }));
         Native.Unpin();
         children.ForEach(Harness.End);

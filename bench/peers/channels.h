@@ -318,7 +318,7 @@ static void run_topic(const char *name)
     pid_t children[8];
     volatile long *ready = (volatile long *)y_shared_page();
     struct topic t;
-    t.bytes = (char *)malloc(TOPIC_SIZE);
+    t.bytes = (char *)aligned_alloc(4096, TOPIC_SIZE);
     memset(t.bytes, 1, TOPIC_SIZE); /* else all its pages are the kernel's one of zeros */
     nativeipc_channel_remove("/yard_c_topic");
     if (nativeipc_topic_create(&t.channel, "/yard_c_topic", TOPIC_SIZE, TOPIC_HISTORY, 0600) ||
