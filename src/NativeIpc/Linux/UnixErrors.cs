@@ -45,8 +45,7 @@ internal static class UnixErrors
         Errno.EPERM => (NativeIpcError.PermissionDenied, Sandbox(call)),
         Errno.EACCES => (NativeIpcError.PermissionDenied,
             $"The rights of this user, or a policy of the system (AppArmor, SELinux), do not allow {call} there: let "
-                + $"its "
-                + $"owner or that policy allow it."),
+                + $"its owner or that policy allow it."),
         Errno.EROFS => (NativeIpcError.PermissionDenied,
             "The file system is read-only: mount it for writing, or use a folder of another one."),
         Errno.ENOMEM => (NativeIpcError.OutOfResources,
