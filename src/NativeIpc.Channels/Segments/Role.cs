@@ -142,11 +142,12 @@ internal sealed class Role(ChannelSegment segment, long lockAt, int noteAt, stri
         return true;
     }
 
+    // Each before what the caller looks at next: whether the note is still the same one's.
     internal static int NotedProcess(ChannelSegment segment, int noteAt, out ulong start)
     {
-        start = segment.LongWord(noteAt + ChannelLayout.StartTimeAt);
-        return segment.LongWord(noteAt + ChannelLayout.NamespaceAt) == s_own.Namespace
-            ? (int)segment.Word(noteAt + ChannelLayout.ProcessIdAt) : 0;
+        start = Volatile.Read(ref segment.LongWord(noteAt + ChannelLayout.StartTimeAt));
+        return Volatile.Read(ref segment.LongWord(noteAt + ChannelLayout.NamespaceAt)) == s_own.Namespace
+            ? (int)Volatile.Read(ref segment.Word(noteAt + ChannelLayout.ProcessIdAt)) : 0;
     }
 
     private static (int ProcessId, ulong StartTime, ulong Namespace) Own()

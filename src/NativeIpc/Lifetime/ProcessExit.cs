@@ -226,6 +226,7 @@ internal static class ProcessExit
     {
         Volatile.Write(ref s_signalled, isCertain ? 0 : Math.Max(Environment.TickCount64, 1));
         s_isEnding = true;
+        Interlocked.MemoryBarrier(); // R1: a call that began before does not see it, so this sees that call
         t_isPerforming = true;
         var patience = new Backoff(s_patience);
         do

@@ -89,11 +89,12 @@ internal sealed unsafe partial class Wakeup
             return;
         }
 
-        // Where no other thread makes it look again.
+        Interlocked.Exchange(ref _place, Own);
+
+        // Where no other thread makes it look again. Behind the place: see Reactor R3.
         if (!SleepWatch.IsServing && longest > LongestSlice) longest = LongestSlice;
         bool isBounded = longest != TimeSpan.MaxValue;
         Timespec until = isBounded ? Timespec.After(longest, Flags.CLOCK_MONOTONIC) : default;
-        Interlocked.Exchange(ref _place, Own);
         int number = IsSet ? 0
             : _wordCount > 1 ? Futex.WaitMany((FutexWord*)Unsafe.AsPointer(ref _words![0]), _wordCount,
                 isBounded ? &until : null, out _)
