@@ -27,7 +27,8 @@ EASE = 60
 ANSWER, TABLES, LINES, WIDTH = 2, 1, 60, 110
 # Rows of a table on another page.
 ROWS = 40
-BESIDE = {"docs/design.md", "docs/interop.md", "docs/layouts.md", "docs/nipc-in-the-wild.md", "docs/nipc-json.md"}
+BESIDE = {"docs/design.md", "docs/interop.md", "docs/layouts.md", "docs/memory-order.md", "docs/nipc-in-the-wild.md",
+          "docs/nipc-json.md"}
 
 WRITE_GOOD = "1.0.8"
 # Not asked for: passives, adverbs and "there is" have their place. Words of the field, or that say what they say:
