@@ -103,7 +103,9 @@ internal sealed class HandleWaits(EventObject target, WaitHandle handle) : IEven
 
             if (!cancellationToken.CanBeCanceled) return;
             _listening = cancellationToken.UnsafeRegister(static wait => ((Wait)wait!).End(Ending.Cancelled), this);
-            if (_isOver) _listening.Unregister();
+            bool isOver;
+            lock (_gate) isOver = _isOver; // in the gate: or neither this nor Complete would see the other's
+            if (isOver) _listening.Unregister();
         }
 
         private void TimeOut()
