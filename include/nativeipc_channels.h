@@ -1755,6 +1755,10 @@ static inline int nativeipc_topic_open_writer(nativeipc_channel *topic, nativeip
     writer->channel = topic;
     if (nativeipc_channel_take_role(topic, 1, milliseconds, &writer->took_over) != 0) return -1;
     writer->latest = __atomic_load_n(&topic->header->tail, __ATOMIC_ACQUIRE);
+    if (writer->latest >> 63 != 0) { /* no topic comes to that: a stamp is twice the number */
+        nativeipc_channel_give_up_role(topic, 1);
+        return nativeipc_channel_fail(EBADMSG);
+    }
     __atomic_store_n(&topic->header->ended, 0, __ATOMIC_RELEASE);
     nativeipc_channel_ringing_all(topic->header);
     nativeipc_channel_rung_all(topic->header);

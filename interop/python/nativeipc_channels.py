@@ -926,6 +926,9 @@ class _TopicWriter(_Role):
         self._topic = topic
         self.took_over = topic._take_role(_WRITER, timeout)
         self.latest = topic._long[_TAIL]
+        if self.latest >> 63:  # no topic comes to that: a stamp is twice the number
+            topic._give_up_role(_WRITER)
+            _damaged(f"the latest message is {self.latest}.")
         topic._show(None, 0, _READER_BELL, True, True)
 
     def close(self):

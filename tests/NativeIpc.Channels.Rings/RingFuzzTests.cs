@@ -157,6 +157,20 @@ public sealed class RingFuzzTests : ChannelTests
         Assert.EndsWith("done\n", all, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Garbage_in_the_control_words_leads_Python_nowhere()
+    {
+        Process fuzz = Start(Peers.Require("python3", "python3"),
+            Path.Combine(Metadata("Repository"), "tests", "peers", "channels", "fuzz.py"), NextKey().NativeKey,
+            NextKey().NativeKey, $"{(IsLong ? 100_000 : 1500)}", "1");
+        string all = fuzz.StandardOutput.ReadToEnd(); // the watchdog of the run ends it when it hangs
+        TestContext.Current.TestOutputHelper?.WriteLine(all);
+        Ended(fuzz);
+        Assert.Equal(0, fuzz.ExitCode);
+        Assert.Equal(["ring", "topic", "open"],
+            all.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0]));
+    }
+
     private static unsafe void CheckPlace(ReadOnlySpan<byte> place, byte* data)
     {
         if (place.IsEmpty) return;

@@ -132,7 +132,7 @@ public sealed class SharedTopic : IDisposable
     /// <returns>The writer; dispose it to give the role up.</returns>
     /// <exception cref="InvalidOperationException">The topic was opened for reading.</exception>
     /// <exception cref="SharedChannelException">RoleTaken: a living process is the writer; the message names it, and
-    /// says whether it is stopped.</exception>
+    /// says whether it is stopped. Damaged.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public SharedTopicWriter OpenWriter()
         => TryOpenWriter(TimeSpan.Zero, out SharedTopicWriter? writer) ? writer : throw _writer.Taken();
@@ -146,6 +146,7 @@ public sealed class SharedTopic : IDisposable
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="timeout"/> is negative and not infinite, or over
     /// 2^31-1 ms.</exception>
     /// <exception cref="InvalidOperationException">The topic was opened for reading.</exception>
+    /// <exception cref="SharedChannelException">Damaged.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">This instance was disposed.</exception>
     public bool TryOpenWriter(TimeSpan timeout, [NotNullWhen(true)] out SharedTopicWriter? writer,

@@ -34,6 +34,8 @@ public sealed unsafe class SharedTopicWriter : IDisposable
         _slotSize = segment.SlotSize;
         LongestMessage = (int)(_slotSize - ChannelLayout.SlotHeader);
         _latest = Volatile.Read(ref segment.LongWord(ChannelLayout.TailAt));
+        // No topic comes to that: a stamp is twice the number
+        if (_latest >> 63 != 0) throw segment.Damaged($"the latest message is {_latest}");
         Volatile.Write(ref segment.Word(ChannelLayout.EndedAt), 0);
 
         // The one before may have been killed before it rang

@@ -283,6 +283,33 @@ static int self(const QString &name) {
     for (int i = 0; i < 4; i++) publisher.writeMessage("g", 1);
     CHECK(!topic.release() && topic.error() == NativeIpcChannel::Overwritten && topic.missed() == 3);
     CHECK(!publisher.writeMessage(QByteArray(65, 'x')) && publisher.error() == NativeIpcChannel::TooLong);
+
+    /* Garbage in the control words */
+    nativeipc_channel raw;
+    const char *damaged = ": it is damaged: a peer has written what the layout does not allow.";
+    CHECK(nativeipc_topic_open(&raw, qPrintable(name), 0) == 0);
+    raw.header->tail = 1;
+    CHECK(topic.take().isNull() && topic.error() == NativeIpcChannel::Damaged);
+    CHECK(topic.errorString() == "Cannot read from the topic " + name + damaged);
+    publisher.close();
+    raw.header->tail = UINT64_MAX;
+    CHECK(!publisher.open(QIODevice::WriteOnly) && publisher.error() == NativeIpcChannel::Damaged);
+    topic.close();
+    nativeipc_channel_close(&raw);
+    CHECK(nativeipc_channel_remove(qPrintable(name)) == 0);
+    CHECK(writer.open(QIODevice::WriteOnly) && reader.open(QIODevice::ReadOnly));
+    CHECK(nativeipc_ring_open(&raw, qPrintable(name)) == 0);
+    raw.header->tail = 3;
+    CHECK(reader.readMessage().isNull() && reader.error() == NativeIpcChannel::Damaged && !reader.hasMessage());
+    CHECK(reader.errorString() == "Cannot read from the ring " + reader.key() + damaged);
+    raw.header->tail = 0;
+    raw.header->head = 12;
+    QByteArray half(int(writer.longestMessage()), 'x');
+    while (writer.writeMessage(half)) continue;
+    CHECK(writer.error() == NativeIpcChannel::Damaged);
+    reader.close();
+    CHECK(!reader.open(QIODevice::ReadOnly) && reader.error() == NativeIpcChannel::Damaged);
+    nativeipc_channel_close(&raw);
     printf("self ok\n");
     return 0;
 }
