@@ -35,7 +35,7 @@
  *     EMSGSIZE            a message that is too long; for a copy, a buffer that is too short
  *     EBADMSG             a control word has a value that no peer writes that keeps to the layout
  *     EINTR               a signal handler ran while it waited
- *     EPROTOTYPE          its messages have another layout
+ *     EPROTOTYPE          its messages have another layout: nativeipc_channel_layout_text says which
  *     EPERM               it belongs to neither this user nor root, so it may be planted
  *     and what open(2), mmap(2), fcntl(2) say
  */
@@ -929,7 +929,7 @@ static inline void nativeipc_channel_give_up_role(nativeipc_channel *channel, in
 
 /* Says which layout the messages have: NAME_FINGERPRINT of the declarations that NativeIpc writes. Where that was said
  * before, in whatever language, it verifies that it is the same: EPROTOTYPE when it is not, or when nothing was said
- * and the channel is open for reading only. */
+ * and the channel is open for reading only. nativeipc_channel_layout_text has that in words. */
 static inline int nativeipc_channel_use_layout(nativeipc_channel *channel, uint64_t fingerprint) {
     uint64_t *word = &channel->header->fingerprint;
     uint64_t found = __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -947,6 +947,20 @@ static inline int nativeipc_channel_use_layout(nativeipc_channel *channel, uint6
         found = __atomic_load_n(word, __ATOMIC_ACQUIRE);
     }
     return found == fingerprint ? 0 : nativeipc_channel_fail(EPROTOTYPE);
+}
+
+/* Says in words why nativeipc_channel_use_layout gave EPROTOTYPE, as far as `size` bytes go (200 will do); `name` is
+ * that of the layout. Returns `why`:
+ *     "another layout than Frame of this program: fingerprint 0c9b57a1e36b4a2d, instead of 5d1f2be0a6c93847"
+ *     "another layout than Frame of this program: no layout was said yet, instead of 5d1f2be0a6c93847" */
+static inline const char *nativeipc_channel_layout_text(const nativeipc_channel *channel, const char *name,
+    uint64_t fingerprint, char *why, size_t size) {
+    unsigned long long found = __atomic_load_n(&channel->header->fingerprint, __ATOMIC_ACQUIRE);
+    char said[40] = "no layout was said yet";
+    if (found != 0) snprintf(said, sizeof said, "fingerprint %016llx", found);
+    snprintf(why, size, "another layout than %s of this program: %s, instead of %016llx", name, said,
+        (unsigned long long)fingerprint);
+    return why;
 }
 
 /* ---- turns, in a ring of many to many ---- */

@@ -512,7 +512,8 @@ class _Channel:
             found = self._long[_FINGERPRINT]
         if found != fingerprint:
             said = f"fingerprint {found:016x}" if found else "no layout was said yet"
-            _fail(errno.EPROTOTYPE, f"The messages have another layout than {name}: {said}, not {fingerprint:016x}.")
+            _fail(errno.EPROTOTYPE, f"The messages have another layout than {name} of this program: {said}, instead of "
+                                    f"{fingerprint:016x}")
 
     @staticmethod
     def remove(name):

@@ -219,6 +219,10 @@ bool NativeIpcChannel::fail(const char *what, int number) {
         m_error = Overwritten;
         why = QStringLiteral("the message was overwritten meanwhile");
         break;
+    case EPROTOTYPE:
+        m_error = OtherLayout;
+        why = QStringLiteral("its messages have ") + QString::fromUtf8(m_layout);
+        break;
     case EBADF:
         m_error = NotOpen;
         why = QStringLiteral("it is not open for that, or nothing as long was reserved");
@@ -338,6 +342,21 @@ bool NativeIpcChannel::tell() {
     m_seen = word;
     m_seenEnd = ended;
     return true;
+}
+
+bool NativeIpcChannel::useLayout(quint64 fingerprint, const char *layout) {
+    if (!isOpen()) return fail("use", EBADF);
+    if (nativeipc_channel_use_layout(&m_channel, fingerprint) == 0) return succeed();
+    int number = errno;
+    if (number == EAGAIN || number == EACCES) { /* of the lock for making */
+        m_error = HalfMade;
+        setErrorString(QStringLiteral("Cannot use the %1 %2: another process is about to say its layout, and stopped.")
+                .arg(QLatin1String(name()), m_key));
+        return false;
+    }
+    char why[300];
+    m_layout = nativeipc_channel_layout_text(&m_channel, layout, fingerprint, why, sizeof why);
+    return fail("use", number);
 }
 
 /* ---- reading and writing ---- */

@@ -40,6 +40,10 @@
 #include <QtCore/QIODevice>
 #include <QtCore/QString>
 
+namespace nativeipc {
+template <typename T> struct layout_of; /* of the declarations that NativeIpc writes for C++ */
+}
+
 /* What a ring and a topic have in common. */
 class NativeIpcChannel : public QIODevice {
 public:
@@ -56,6 +60,7 @@ public:
         TooLong,
         Damaged,          /* a control word has a value that no peer writes that keeps to the layout */
         Overwritten,      /* what was read of a topic in place was overwritten meanwhile */
+        OtherLayout,      /* its messages have another layout */
         NotOpen,          /* or not open for this; nothing was reserved */
         UnknownError      /* errorString() says what the system says */
     };
@@ -78,6 +83,14 @@ public:
 
     /* The longest message, in bytes; 0 before it is open. */
     virtual qint64 longestMessage() const = 0;
+
+    /* Says which layout the messages have: useLayout<app::Frame>() with the declarations that NativeIpc writes for C++.
+     * Where that was said before, in whatever language, it verifies that it is the same; OtherLayout when it is not, or
+     * when nothing was said and this process may only read. For a device that is open. */
+    template <typename T> bool useLayout() {
+        return useLayout(nativeipc::layout_of<T>::fingerprint, nativeipc::layout_of<T>::name());
+    }
+    bool useLayout(quint64 fingerprint, const char *layout);
 
     /* ---- The writer ---- */
 
@@ -155,6 +168,7 @@ protected:
 private:
     QString m_key;
     QString m_holder;
+    QByteArray m_layout; /* what is said of another one */
     Error m_error = NoError;
     int m_kind;
     int m_tookOver = 0;

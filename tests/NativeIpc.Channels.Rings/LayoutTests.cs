@@ -13,16 +13,19 @@ public sealed class LayoutTests : LanguageTests
     [InlineData("c")]
     [InlineData("cpp")]
     [InlineData("python")]
+    [InlineData("qt5.15")]
+    [InlineData("qt6.4")]
     public void A_layout_that_was_said_in_one_language_is_verified_in_the_others(string language)
     {
         NativeIpcKey key = NextKey();
         using (var topic = SharedTopic.CreateNew(key, 64))
         {
-            Assert.Equal("other", Line(In(language, "layout", key, Same, "read"))); // nothing was said yet
+            if (!language.StartsWith("qt", StringComparison.Ordinal)) // whose devices say it wherever they may
+                Assert.Equal(Refused("no layout was said yet", Same), Line(In(language, "layout", key, Same, "read")));
             topic.UseLayout<One>();
             Assert.Equal("same", Line(In(language, "layout", key, Same)));
             Assert.Equal("same", Line(In(language, "layout", key, Same, "read")));
-            Assert.Equal("other", Line(In(language, "layout", key, Another)));
+            Assert.Equal(Refused("fingerprint " + Same, Another), Line(In(language, "layout", key, Another)));
         }
 
         key = NextKey();
@@ -33,6 +36,9 @@ public sealed class LayoutTests : LanguageTests
         Assert.Contains($"{key} have another layout than One of this program: fingerprint {Another}, instead of {Same}",
             refused.Message, StringComparison.Ordinal);
         anew.UseLayout<Other>();
+
+        static string Refused(string said, string expected)
+            => $"another layout than Frame of this program: {said}, instead of {expected}";
     }
 
     [Fact]

@@ -153,12 +153,14 @@ static int hold(const char *name) {
     return 0;
 }
 
-/* Says or verifies a layout: "same" or "other". */
+/* Says or verifies a layout: "same", or what is said of another one. */
 static int layout(const char *name, uint64_t fingerprint, int is_reader) {
+    char why[200];
     nativeipc_channel topic;
     if (nativeipc_topic_open(&topic, name, is_reader) != 0) return fail("open");
     if (nativeipc_channel_use_layout(&topic, fingerprint) == 0) printf("same\n");
-    else if (errno == EPROTOTYPE) printf("other\n");
+    else if (errno == EPROTOTYPE)
+        printf("%s\n", nativeipc_channel_layout_text(&topic, "Frame", fingerprint, why, sizeof why));
     else return fail("use_layout");
     nativeipc_channel_close(&topic);
     return 0;

@@ -159,6 +159,28 @@ static int hold(const QString &name) {
     return 0;
 }
 
+struct Frame {};
+static uint64_t frame; /* its fingerprint */
+template <> struct nativeipc::layout_of<Frame> { /* as NativeIpc writes it */
+    static constexpr const char *name() { return "Frame"; }
+    static uint64_t &fingerprint;
+};
+uint64_t &nativeipc::layout_of<Frame>::fingerprint = frame;
+
+/* Says or verifies a layout: "same", or what is said of another one. */
+static int layout(const QString &name, uint64_t fingerprint) {
+    NativeIpcTopic topic(name);
+    frame = fingerprint;
+    if (topic.useLayout<Frame>() || topic.error() != NativeIpcChannel::NotOpen) return fail("before open", topic);
+    if (!topic.open(QIODevice::ReadOnly)) return fail("open", topic);
+    if (topic.useLayout<Frame>()) return printf("same\n"), 0;
+    QString begin = "Cannot use the topic " + name + ": its messages have ";
+    if (topic.error() != NativeIpcChannel::OtherLayout || !topic.errorString().startsWith(begin))
+        return fail("use layout", topic);
+    printf("%s\n", qPrintable(topic.errorString().mid(begin.size()).chopped(1)));
+    return 0;
+}
+
 #define CHECK(what) \
     do { \
         if (!(what)) return printf("line %d: %s\n", __LINE__, #what), 1; \
@@ -328,5 +350,6 @@ int main(int count, char **words) {
     if (verb == "latest") return latest(name);
     if (verb == "hold") return hold(name);
     if (verb == "self") return self(name);
+    if (verb == "layout" && count >= 4) return layout(name, strtoull(words[3], nullptr, 16));
     return 2;
 }
