@@ -161,8 +161,14 @@ public static partial class SharedLayouts
                 found: null);
         SharedLayoutHead found = HeadIn(head);
         if (found.Fingerprint == expected.Fingerprint && found.Version == expected.Version
-            && found.Size == expected.Size && MemoryMarshal.Read<int>(head[ValueAt..]) == HeadSize)
-            return;
+            && found.Size == expected.Size)
+        {
+            int at = MemoryMarshal.Read<int>(head[ValueAt..]);
+            if (at == HeadSize) return;
+            throw new SharedLayoutException(string.Create(CultureInfo.InvariantCulture,
+                $"The segment {segment.Key} has {expected.Name} at offset {at}, instead of {HeadSize}."), found);
+        }
+
         throw new SharedLayoutException(string.Create(CultureInfo.InvariantCulture,
             $"The segment {segment.Key} has another layout than {expected.Name} of this program: version ")
             + string.Create(CultureInfo.InvariantCulture,

@@ -43,12 +43,15 @@ internal sealed class CWriter(LayoutSet types, string name) : DeclarationWriter(
             memcpy(&its_fingerprint, head + 8, 8);
             memcpy(&its_size, head + 16, 4);
             memcpy(&at, head + 20, 4);
-            if (its_version != version || its_fingerprint != fingerprint || its_size != size
-                || at != NATIVEIPC_LAYOUT_HEAD) {
+            if (its_version != version || its_fingerprint != fingerprint || its_size != size) {
                 snprintf(why, why_length, "the segment has another layout than %s of this program: version %lu, "
                     "fingerprint %016llx, %lu bytes, instead of version %lu, fingerprint %016llx, %lu bytes", name,
                     (unsigned long)its_version, (unsigned long long)its_fingerprint, (unsigned long)its_size,
                     (unsigned long)version, (unsigned long long)fingerprint, (unsigned long)size);
+                return NULL;
+            }
+            if (at != NATIVEIPC_LAYOUT_HEAD) {
+                snprintf(why, why_length, "the segment has %s at offset %lu, instead of 64", name, (unsigned long)at);
                 return NULL;
             }
             if (length - NATIVEIPC_LAYOUT_HEAD < size) {

@@ -57,8 +57,7 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
             std::memcpy(&fingerprint, head + 8, 8);
             std::memcpy(&size, head + 16, 4);
             std::memcpy(&at, head + 20, 4);
-            if (version != layout::version || fingerprint != layout::fingerprint || size != sizeof(T)
-                || at != layout_head) {
+            if (version != layout::version || fingerprint != layout::fingerprint || size != sizeof(T)) {
                 auto say = [](std::uint64_t its_version, std::uint64_t its_fingerprint, std::uint64_t its_size) {
                     std::string hex(16, '0');
                     for (int i = 0; i < 16; i++) hex[i] = "0123456789abcdef"[(its_fingerprint >> (60 - 4 * i)) & 15];
@@ -69,6 +68,9 @@ internal sealed class CppWriter(LayoutSet types, string name) : DeclarationWrite
                     + say(version, fingerprint, size) + ", instead of "
                     + say(layout::version, layout::fingerprint, sizeof(T)));
             }
+            if (at != layout_head)
+                throw layout_mismatch("the segment has " + name + " at offset " + std::to_string(at)
+                    + ", instead of 64");
             if (length - layout_head < sizeof(T)) throw layout_mismatch("the segment is too small for " + name);
             return *reinterpret_cast<T *>(static_cast<char *>(segment) + layout_head);
         }

@@ -41,11 +41,13 @@ internal sealed class PythonWriter(LayoutSet types, string name) : DeclarationWr
                 raise LayoutMismatch(
                     f"the segment begins with other data than the head of a layout; {name} was expected")
             expected = (layout.VERSION, layout.FINGERPRINT, ctypes.sizeof(layout))
-            if (version, fingerprint, size) != expected or at != LAYOUT_HEAD:
+            if (version, fingerprint, size) != expected:
                 raise LayoutMismatch(
                     f"the segment has another layout than {name} of this program: version {version}, fingerprint "
                     f"{fingerprint:016x}, {size} bytes, instead of version {expected[0]}, fingerprint "
                     f"{expected[1]:016x}, {expected[2]} bytes")
+            if at != LAYOUT_HEAD:
+                raise LayoutMismatch(f"the segment has {name} at offset {at}, instead of 64")
             if len(view) - LAYOUT_HEAD < size:
                 raise LayoutMismatch(f"the segment is too small for {name}")
             return layout.from_buffer(segment, LAYOUT_HEAD)

@@ -59,13 +59,14 @@ internal sealed class RustWriter(LayoutSet types, string name) : DeclarationWrit
             let version = (segment.add(4) as *const u32).read();
             let fingerprint = (segment.add(8) as *const u64).read();
             let (its_size, at) = ((segment.add(16) as *const u32).read(), (segment.add(20) as *const u32).read());
-            if version != T::VERSION || fingerprint != T::FINGERPRINT || its_size as usize != size
-                || at as usize != LAYOUT_HEAD
-            {
+            if version != T::VERSION || fingerprint != T::FINGERPRINT || its_size as usize != size {
                 return fail(format!(
                     "the segment has another layout than {} of this program: version {}, fingerprint {:016x}, {} \
                      bytes, instead of version {}, fingerprint {:016x}, {} bytes",
                     T::NAME, version, fingerprint, its_size, T::VERSION, T::FINGERPRINT, size));
+            }
+            if at as usize != LAYOUT_HEAD {
+                return fail(format!("the segment has {} at offset {}, instead of 64", T::NAME, at));
             }
             if length - LAYOUT_HEAD < size {
                 return fail(format!("the segment is too small for {}", T::NAME));

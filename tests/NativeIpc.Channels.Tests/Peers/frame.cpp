@@ -1,4 +1,5 @@
-// Fills a Frame by name and compares it with the one of C#: frame SAME OTHER-LAYOUT OUT. With Qt it has QString.
+// Fills a Frame by name and compares it with the one of C#: frame SAME OUT. Then each word of the head
+// is another one. With Qt it has QString.
 #include "sample.hpp"
 #include <fstream>
 #include <iostream>
@@ -71,16 +72,18 @@ template <typename T> static void refused(void *segment, std::size_t length)
 int main(int count, char **arguments)
 {
     std::size_t length = 0;
-    if (count != 4) return 2;
+    if (count != 3) return 2;
     std::vector<std::uint64_t> bytes = read_all(arguments[1], length);
     if (nativeipc::open_layout<Frame>(bytes.data(), length).load_sequence() != 17) return 5;
     std::vector<std::uint64_t> own(bytes.size());
     refused<Frame>(own.data(), length);
     if (!fill(nativeipc::create_layout<Frame>(own.data(), length))) return 4;
-    std::ofstream(arguments[3], std::ios::binary).write(reinterpret_cast<const char *>(own.data()), length);
-    std::vector<std::uint64_t> other = read_all(arguments[2], length);
-    refused<Frame>(other.data(), length);
-    other[0] = 1;
-    refused<Frame>(other.data(), length);
+    std::ofstream(arguments[2], std::ios::binary).write(reinterpret_cast<const char *>(own.data()), length);
+    char *head = reinterpret_cast<char *>(bytes.data());
+    for (int word : {4, 8, 16, 20, 0}) {
+        head[word] ^= 1;
+        refused<Frame>(head, length);
+        head[word] ^= 1;
+    }
     return 0;
 }

@@ -1,4 +1,5 @@
-# Fills a Frame by name and compares it with the one of C#: frame.py SAME OTHER-LAYOUT OUT [numpy].
+# Fills a Frame by name and compares it with the one of C#: frame.py SAME OUT [numpy]. Then each word of the head
+# is another one.
 import ctypes
 import sys
 
@@ -75,8 +76,6 @@ def refused(segment):
 
 with open(sys.argv[1], "rb") as file:
     same = bytearray(file.read())
-with open(sys.argv[2], "rb") as file:
-    other = bytearray(file.read())
 theirs = sample.open_layout(same, sample.Frame)
 assert theirs.sequence == 17 and sample.text(theirs.title) == "grün"
 assert sample.text(theirs.titles[1].value) == "twelve bytes"
@@ -84,12 +83,18 @@ own = bytearray(len(same))
 refused(own)
 ours = sample.create_layout(own, sample.Frame)
 if "numpy" in sys.argv:
+    for layout in (sample.Frame, sample.Point, sample.Shape):
+        data_type = getattr(sample, layout.__name__.upper() + "_DTYPE")
+        for name in data_type.names:
+            assert data_type.fields[name][1] == getattr(layout, name).offset, f"{layout.__name__}.{name}"
+        assert data_type.itemsize == ctypes.sizeof(layout)
     values = sample.numpy.frombuffer(own, sample.FRAME_DTYPE, 1, sample.LAYOUT_HEAD)
     fill(values[0], set_item)
 else:
     fill(ByName(ours), set_item)
-with open(sys.argv[3], "wb") as file:
+with open(sys.argv[2], "wb") as file:
     file.write(own)
-refused(other)
-other[0] = 1
-refused(other)
+for word in (4, 8, 16, 20, 0):
+    other = bytearray(same)
+    other[word] ^= 1
+    refused(other)

@@ -1,4 +1,4 @@
-// Fills a Frame by name and compares it with the one of C#: frame SAME OTHER-LAYOUT OUT.
+// Fills a Frame by name and compares it with the one of C#: frame SAME OUT. Then each word of the head is another one.
 mod sample;
 use sample::*;
 
@@ -61,7 +61,6 @@ fn main() {
     let length = same.len();
     let mut theirs = words(&same);
     let mut own = vec![0u64; theirs.len()];
-    let mut other = words(&std::fs::read(&arguments[2]).unwrap());
     let refused = |words: &mut Vec<u64>| match unsafe { open_layout::<Frame>(words.as_mut_ptr() as *mut u8, length) } {
         Ok(_) => println!("opened"),
         Err(failure) => println!("{}", failure),
@@ -73,9 +72,11 @@ fn main() {
         refused(&mut own);
         fill(create_layout::<Frame>(own.as_mut_ptr() as *mut u8, length).unwrap());
         let bytes = std::slice::from_raw_parts(own.as_ptr() as *const u8, length);
-        std::fs::write(&arguments[3], bytes).unwrap();
+        std::fs::write(&arguments[2], bytes).unwrap();
     }
-    refused(&mut other);
-    other[0] = 1;
-    refused(&mut other);
+    for word in [4, 8, 16, 20, 0] {
+        let mut other = same.clone();
+        other[word] ^= 1;
+        refused(&mut words(&other));
+    }
 }
