@@ -59,6 +59,64 @@ public sealed class SegmentTests
             Assert.Throws<SharedLayoutException>(() => segment.OpenLayout<Frame>()).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(4, "version 2")]
+    [InlineData(8, "fingerprint")]
+    [InlineData(16, "bytes, instead of")]
+    [InlineData(20, "has Frame at offset 65, instead of 64")]
+    public void Each_word_of_the_head_counts(int at, string told)
+    {
+        using SharedMemory segment = New(SharedLayouts.SizeWithHead<Frame>());
+        segment.CreateLayout<Frame>();
+        segment.Span[at] ^= 1;
+        SharedLayoutException refused = Assert.Throws<SharedLayoutException>(() => segment.OpenLayout<Frame>());
+        Assert.Contains(told, refused.Message, StringComparison.Ordinal);
+        Assert.NotNull(refused.Found);
+    }
+
+    [Fact]
+    public void A_head_whose_maker_was_killed_at_any_step_is_finished()
+    {
+        byte[] whole = HeadOf<Frame>();
+        byte[][] words = [whole[4..8], whole[8..16], whole[16..20], whole[20..24]]; // stores may come in any order
+        for (int made = 1; made < 16; made++)
+        {
+            using SharedMemory segment = New(SharedLayouts.SizeWithHead<Frame>());
+            for (int i = 0; i < 4; i++)
+            {
+                if ((made & (1 << i)) != 0) words[i].CopyTo(segment.Span[(i == 0 ? 4 : i == 1 ? 8 : 8 + (4 * i))..]);
+            }
+
+            Assert.Throws<SharedLayoutException>(() => segment.OpenLayout<Frame>());
+            segment.CreateLayout<Frame>().Width = 640;
+            Assert.Equal(640, segment.OpenLayout<Frame>().Width);
+            Assert.Equal(whole, segment.ReadOnlySpan[..SharedLayouts.HeadSize]);
+        }
+    }
+
+    [Fact]
+    public void What_another_maker_may_be_at_is_left_alone()
+    {
+        byte[] whole = HeadOf<Shape>();
+        foreach ((int from, int to) in new[] { (8, 16), (4, 24), (63, 64) })
+        {
+            using SharedMemory segment = New(SharedLayouts.SizeWithHead<Frame>());
+            whole.AsSpan(from..to).CopyTo(segment.Span[from..]);
+            if (from == 63) segment.Span[63] = 1;
+            byte[] before = segment.ReadOnlySpan.ToArray();
+            SharedLayoutException refused = Assert.Throws<SharedLayoutException>(() => segment.CreateLayout<Frame>());
+            Assert.Contains("was killed at writing another one", refused.Message, StringComparison.Ordinal);
+            Assert.Equal(before, segment.ReadOnlySpan.ToArray());
+        }
+    }
+
+    private static byte[] HeadOf<T>() where T : unmanaged, ISharedLayout<T>
+    {
+        using SharedMemory segment = New(SharedLayouts.SizeWithHead<T>());
+        segment.CreateLayout<T>();
+        return segment.ReadOnlySpan[..SharedLayouts.HeadSize].ToArray();
+    }
+
     [Fact]
     public void A_segment_that_is_too_small_is_refused_and_not_changed()
     {

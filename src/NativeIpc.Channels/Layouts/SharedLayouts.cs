@@ -44,8 +44,9 @@ public static partial class SharedLayouts
     }
 
     /// <summary>Writes the head of a segment, or verifies the one that is there, and gives the value behind it. The
-    /// value's bytes stay as they are: zero in a new segment. For one process at a time: the one that made the segment
-    /// (<see cref="SharedMemory.CreatedNew"/>), or under its lock.</summary>
+    /// value's bytes stay as they are: zero in a new segment. A head of this layout that its maker was killed at is
+    /// finished. For one process at a time: the one that made the segment (<see cref="SharedMemory.CreatedNew"/>), or
+    /// under its lock.</summary>
     /// <typeparam name="T">The layout.</typeparam>
     /// <param name="segment">The segment, attached for reading and writing.</param>
     /// <exception cref="SharedLayoutException">The segment has the head of another layout, or begins with other
@@ -58,11 +59,19 @@ public static partial class SharedLayouts
         SharedLayoutInfo info = InfoOf<T>();
         ref T value = ref segment.GetReference<T>(HeadSize); // verifies the size before anything is written
         Span<byte> head = segment.GetSpan(0, HeadSize);
-        if (head.ContainsAnyExcept((byte)0))
+        if (Volatile.Read(in MemoryMarshal.AsRef<uint>(head)) != 0)
         {
             Verify(head, info, segment);
             return ref value;
         }
+
+        // R2 Race: the maker of a head without a magic lives. Safe because: where each word is still zero or what is
+        // written here, both write the same; anything else is left alone.
+        if (!IsBegun(head, info))
+            throw new SharedLayoutException(
+                $"The segment {segment.Key} has no head of a layout and does not begin with zeros: its creator writes "
+                    + "other data or another head there, or was killed at writing another one. In that case remove it.",
+                found: null);
 
         MemoryMarshal.Write(head[FingerprintAt..], info.Fingerprint);
         MemoryMarshal.Write(head[SizeAt..], info.Size);
@@ -176,6 +185,16 @@ public static partial class SharedLayouts
             + string.Create(CultureInfo.InvariantCulture,
                 $"{expected.Version}, fingerprint {expected.Fingerprint:x16}, {expected.Size} bytes. ")
             + "Build both programs with the same declarations.", found);
+    }
+
+    /// <summary>Whether the head is empty but for words of this layout, as a maker that was killed leaves it.</summary>
+    private static bool IsBegun(ReadOnlySpan<byte> head, SharedLayoutInfo info)
+    {
+        SharedLayoutHead found = HeadIn(head);
+        return (found.Version == 0 || found.Version == info.Version)
+            && (found.Fingerprint == 0 || found.Fingerprint == info.Fingerprint)
+            && (found.Size == 0 || found.Size == info.Size) && MemoryMarshal.Read<int>(head[ValueAt..]) is 0 or HeadSize
+            && !head[(ValueAt + sizeof(int))..].ContainsAnyExcept((byte)0);
     }
 
     private static SharedLayoutHead HeadIn(ReadOnlySpan<byte> head)
