@@ -112,6 +112,47 @@ public sealed class AdapterTests : ChannelTests
     }
 
     [Fact]
+    public void A_channel_of_a_layout_says_it_and_refuses_another_one()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        writer.AsChannelWriter<long>(); // no layout: says nothing
+        ChannelWriter<Tick> to = writer.AsChannelWriter<Tick>();
+        ChannelReader<Tick> from = reader.AsChannelReader<Tick>();
+        Assert.True(to.TryWrite(new Tick { Number = 5 }));
+        Assert.True(from.TryRead(out Tick tick));
+        Assert.Equal(5, tick.Number);
+        ring.UseLayout<Tick>();
+
+        // As long as a Tick
+        foreach (Action other in new Action[] { () => writer.AsChannelWriter<Tock>(),
+            () => reader.AsChannelReader<Tock>() })
+        {
+            var refused = Assert.Throws<SharedChannelException>(other);
+            Assert.Equal(SharedChannelError.OtherLayout, refused.Error);
+            Assert.Contains("another layout than Tock of this program", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_channel_of_another_size_than_its_layout_s_is_refused()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        using SharedRingReader reader = ring.OpenReader();
+        Assert.Throws<NotSupportedException>(() => reader.AsChannelReader<Wrong>());
+    }
+
+    [Fact]
+    public void A_channel_of_a_layout_on_what_was_disposed_is_refused()
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
+        SharedRingWriter writer = ring.OpenWriter();
+        writer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => writer.AsChannelWriter<Tick>());
+    }
+
+    [Fact]
     public void A_message_of_another_length_is_no_value()
     {
         using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096);
@@ -125,4 +166,24 @@ public sealed class AdapterTests : ChannelTests
         Assert.True(from.TryRead(out long value));
         Assert.Equal(7, value);
     }
+}
+
+[SharedLayout]
+public partial struct Tick
+{
+    public long Number;
+}
+
+[SharedLayout]
+public partial struct Tock
+{
+    public ulong Other;
+}
+
+/// <summary>One that a program wrote by hand.</summary>
+public struct Wrong : ISharedLayout<Wrong>
+{
+    public long Number;
+
+    public static SharedLayoutInfo Layout => new(nameof(Wrong), 4, 4, 0, 1);
 }

@@ -51,28 +51,44 @@ public static class SharedRingAdapters
     public static PipeReader AsPipeReader(this SharedRingReader reader) => PipeReader.Create(reader.AsStream());
 
     /// <summary>A channel's end that writes values to the ring, each a message of its bytes.</summary>
-    /// <typeparam name="T">A type without references, laid out as the peer lays it out.</typeparam>
+    /// <typeparam name="T">A type without references, laid out as the peer lays it out. Of one with
+    /// <see cref="SharedLayoutAttribute"/> the ring is told the layout, or verified to have it, as
+    /// <see cref="SharedRing.UseLayout{T}"/> does.</typeparam>
     /// <param name="writer">The writer.</param>
     /// <returns>The end. TryWrite says false when there is no room, and once it is completed.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="writer"/> is null.</exception>
+    /// <exception cref="SharedChannelException">OtherLayout: the messages have another layout. HalfMade: another
+    /// process is about to say which one, and stopped.</exception>
+    /// <exception cref="NotSupportedException">This runtime gives the struct another size than its layout
+    /// says.</exception>
+    /// <exception cref="ObjectDisposedException">The type has a layout, and the writer is disposed.</exception>
     /// <exception cref="ArgumentException">A value is longer than the ring's longest message.</exception>
     public static ChannelWriter<T> AsChannelWriter<T>(this SharedRingWriter writer)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(writer);
+        if (default(T) is ISharedLayout layout) writer.UseLayout(layout.Info);
         return new RingChannelWriter<T>(writer);
     }
 
     /// <summary>A channel's end that reads values from the ring, each a message of its bytes.</summary>
-    /// <typeparam name="T">A type without references, laid out as the peer lays it out.</typeparam>
+    /// <typeparam name="T">A type without references, laid out as the peer lays it out. Of one with
+    /// <see cref="SharedLayoutAttribute"/> the ring is told the layout, or verified to have it, as
+    /// <see cref="SharedRing.UseLayout{T}"/> does.</typeparam>
     /// <param name="reader">The reader. A value is copied and released when it is given.</param>
     /// <returns>The end. A message of another length is a <see cref="SharedChannelException"/>, OtherContent, and is
     /// passed over.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="reader"/> is null.</exception>
+    /// <exception cref="SharedChannelException">OtherLayout: the messages have another layout. HalfMade: another
+    /// process is about to say which one, and stopped.</exception>
+    /// <exception cref="NotSupportedException">This runtime gives the struct another size than its layout
+    /// says.</exception>
+    /// <exception cref="ObjectDisposedException">The type has a layout, and the reader is disposed.</exception>
     public static ChannelReader<T> AsChannelReader<T>(this SharedRingReader reader)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(reader);
+        if (default(T) is ISharedLayout layout) reader.UseLayout(layout.Info);
         return new RingChannelReader<T>(reader);
     }
 }

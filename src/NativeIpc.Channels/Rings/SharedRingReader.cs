@@ -265,6 +265,12 @@ public sealed unsafe partial class SharedRingReader : IDisposable, IAwaiting
         return given;
     }
 
+    internal void UseLayout(in SharedLayoutInfo layout)
+    {
+        CheckOpen();
+        _segment.UseLayout(layout);
+    }
+
     internal SharedChannelException OtherLength(int length, int expected)
         => new(SharedChannelError.OtherContent, _segment.Key,
             $"A message of the ring {_segment.Key} has {length} bytes, and a value has {expected}: the writer has "

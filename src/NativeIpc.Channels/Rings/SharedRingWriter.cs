@@ -286,6 +286,12 @@ public sealed unsafe partial class SharedRingWriter : IDisposable, IAwaiting
             *(ulong*)place = Unsafe.ReadUnaligned<ulong>(ref from);
     }
 
+    internal void UseLayout(in SharedLayoutInfo layout)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        _segment.UseLayout(layout);
+    }
+
     private void Widen() => _limit = _slow == 0 && !IsClosed ? Math.Min(_head + _capacity, (_tail | _mask) + 1) : 0;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
