@@ -109,6 +109,25 @@ public sealed class LayoutTests : IDisposable
     }
 
     [Fact]
+    public void A_built_assembly_has_what_its_build_wrote()
+    {
+        string assembly = Path.Combine(Nipc.Layouts, "NativeIpc.Channels.Tests.dll");
+        string built = Path.Combine(Nipc.Layouts, "layouts", "sample.");
+        foreach ((string language, string end) in new[] { ("c", "h"), ("cpp", "hpp"), ("python", "py"),
+            ("rust", "rs") })
+        {
+            string declarations = File.ReadAllText(built + end);
+            Assert.Contains("Frame", declarations, StringComparison.Ordinal);
+            Assert.Equal(declarations, Nipc.Run("layout", assembly, "--lang", language).Succeeded);
+        }
+
+        string description = Nipc.Run("layout", assembly).Succeeded;
+        Assert.StartsWith("nativeipc-layout 1\n", description, StringComparison.Ordinal);
+        Assert.Equal(description, Nipc.Run("layout", built + "layout").Succeeded);
+        Assert.StartsWith(description, File.ReadAllText(built + "layout"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_has_no_layouts_is_said_by_what_it_is()
     {
         string file = Path.Combine(_folder, "file");
@@ -131,16 +150,7 @@ public sealed class LayoutTests : IDisposable
     {
         SharedMemory segment = SharedMemory.CreateNew(_names.Next(NativeIpcKeyType.PosixRealtime), 64 + 80);
         Span<byte> value = segment.Span[(isHeaded ? 64 : 0)..];
-        if (isHeaded)
-        {
-            string words = s_description.Split('\n').Single(line => line.StartsWith("struct Frame ",
-                StringComparison.Ordinal));
-            BinaryPrimitives.WriteUInt32LittleEndian(segment.Span, 0x31484C4E);
-            BinaryPrimitives.WriteUInt32LittleEndian(segment.Span[4..], 1);
-            BinaryPrimitives.WriteUInt64LittleEndian(segment.Span[8..], ulong.Parse(words.Split(' ')[5],
-                NumberStyles.HexNumber, CultureInfo.InvariantCulture));
-        }
-
+        if (isHeaded) WriteHead(segment.Span);
         value[0] = 2;
         BinaryPrimitives.WriteDoubleLittleEndian(value[8..], 1.5);
         BinaryPrimitives.WriteDoubleLittleEndian(value[32..], -2.5);
@@ -151,7 +161,19 @@ public sealed class LayoutTests : IDisposable
         return segment;
     }
 
-    private static string OfDocument()
+    /// <summary>The head of a segment with a Frame of the example.</summary>
+    internal static void WriteHead(Span<byte> segment)
+    {
+        string words = s_description.Split('\n').Single(line => line.StartsWith("struct Frame ",
+            StringComparison.Ordinal));
+        BinaryPrimitives.WriteUInt32LittleEndian(segment, 0x31484C4E);
+        BinaryPrimitives.WriteUInt32LittleEndian(segment[4..], 1);
+        BinaryPrimitives.WriteUInt64LittleEndian(segment[8..], ulong.Parse(words.Split(' ')[5],
+            NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>The example of docs/layouts.md.</summary>
+    internal static string OfDocument()
     {
         string page = File.ReadAllText(Path.Combine(Nipc.Documents, "layouts.md"));
         int begin = page.IndexOf("nativeipc-layout 1\nenum", StringComparison.Ordinal);

@@ -187,6 +187,40 @@ public sealed partial class LiveViewTests
         terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
     }
 
+    [Fact]
+    public void Show_goes_on_when_a_segment_comes_back_with_another_layout()
+    {
+        string folder = Directory.CreateTempSubdirectory("nipc-live-").FullName;
+        try
+        {
+            string description = LayoutTests.OfDocument(), layout = Path.Combine(folder, "layout");
+            File.WriteAllText(layout, description);
+            byte[] segment = new byte[64 + 80];
+            LayoutTests.WriteHead(segment);
+            File.WriteAllBytes(Path.Combine(folder, "same"), segment);
+            segment[4]++; // another version
+            File.WriteAllBytes(Path.Combine(folder, "other"), segment);
+            string put = $"cp {folder}/$1 /dev/shm/new && mv /dev/shm/new /dev/shm/frames";
+            using var terminal = new TerminalScreen(put.Replace("$1", "same", StringComparison.Ordinal)
+                + $"; \"$NIPC\" show posix:/frames -L {layout} --watch 50ms; echo \"ended with $?\"; exec cat",
+                200, 40);
+            terminal.Await(HasFields, "the fields");
+            terminal.Open(put.Replace("$1", "other", StringComparison.Ordinal));
+            terminal.Await(screen => !HasFields(screen) && screen.Contains($"has another layout than those of {layout}",
+                StringComparison.Ordinal), "the other layout");
+            terminal.Open(put.Replace("$1", "same", StringComparison.Ordinal));
+            terminal.Await(HasFields, "the fields again");
+            terminal.Press("C-c");
+            terminal.Await(screen => screen.Contains("ended with 0", StringComparison.Ordinal), "the end");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        static bool HasFields(string screen) => screen.Contains("\nSequence    0\n", StringComparison.Ordinal);
+    }
+
     /// <summary>Writes a screen for the docs step, with what differs from run to run made alike: process ids, ids, ages
     /// and times.</summary>
     private static void Keep(string name, string screen)

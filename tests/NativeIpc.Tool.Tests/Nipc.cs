@@ -17,6 +17,9 @@ internal static class Nipc
     /// <summary>The sources of the tool.</summary>
     internal static string Sources { get; } = Metadata("ToolSources");
 
+    /// <summary>Where a build has made an assembly with layouts.</summary>
+    internal static string Layouts { get; } = Metadata("LayoutsFolder");
+
     /// <summary>The folder of the documents.</summary>
     internal static string Documents { get; } = Metadata("Documents");
 

@@ -245,24 +245,50 @@ internal static class ShowVerb
 
             foreach (IpcObjectInfo found in objects)
             {
-                List<(string Label, string Value)> sheet = [.. ObjectSheet.Of(found)];
-                if (found.Kind == IpcObjectKind.SharedMemory)
-                    sheet.AddRange(Decode(parsed, found, fields).Select(field => (field.Name, Shown(field))));
-                foreach ((string label, string value) in sheet) parts.Add(new StyledText($"{label,-11} {value}"));
+                foreach ((string label, string value) in ObjectSheet.Of(found)) Add(label, value);
+                if (found.Kind != IpcObjectKind.SharedMemory) continue;
+                TryBytes(found, parts, () =>
+                {
+                    foreach (FieldReport field in Decode(parsed, found, fields)) Add(field.Name, Shown(field));
+                });
             }
 
             if (objects.FirstOrDefault(found =>
                 found.Kind == IpcObjectKind.SharedMemory && found.Size > 0) is { } segment)
             {
                 int lines = Math.Max(1, height - parts.Count - 3);
-                byte[] bytes = Read(segment, offset, (int)Math.Min(length, (long)lines * HexLines.BytesPerLine));
-                parts.AddRange(marked.Lines(offset, bytes));
+                bool isRead = TryBytes(segment, parts, () => parts.AddRange(marked.Lines(offset,
+                    Read(segment, offset, (int)Math.Min(length, (long)lines * HexLines.BytesPerLine)))));
+                if (!isRead) marked.Forget();
             }
 
             parts.Add(
                 new StyledText(string.Create(CultureInfo.InvariantCulture,
                     $"every {interval.TotalSeconds}s, Ctrl-C ends")));
             return parts;
+
+            void Add(string label, string value) => parts.Add(new StyledText($"{label,-11} {value}"));
         });
+    }
+
+    /// <summary>Does what needs the bytes of a segment in a view that goes on: it may be another one, or gone, at the
+    /// next look.</summary>
+    private static bool TryBytes(IpcObjectInfo found, List<StyledText> parts, Action show)
+    {
+        try
+        {
+            show();
+            return true;
+        }
+        catch (ToolException refused)
+        {
+            parts.Add(new StyledText(refused.Message));
+        }
+        catch (NativeIpcException failure)
+        {
+            parts.Add(new StyledText(Failures.Describe(failure, NamedObject.NameOf(found))));
+        }
+
+        return false;
     }
 }
