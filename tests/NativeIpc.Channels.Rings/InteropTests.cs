@@ -71,6 +71,18 @@ public sealed class InteropTests : LanguageTests
             Line(In("python", "refused", key)));
     }
 
+    [Fact]
+    public void Python_refuses_another_processor_than_x64_and_says_why()
+    {
+        ShellResult refused = Shell.Run(Peers.Require("python3", "python3"),
+            ["-c", "import platform; platform.machine = lambda: 'aarch64'; import nativeipc_channels"],
+            environment: [new("PYTHONPATH", Path.Combine(Metadata("Repository"), "interop", "python"))]);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.EndsWith("ImportError: nativeipc_channels is for x64: other processors may show the writes of a process "
+            + "in another order, and Python has no instruction against that. This is aarch64.\n", refused.Error,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("c")]
     [InlineData("cpp")]

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
 using NativeIpc.Layouts;
 using NativeIpc.Layouts.Writing;
 
@@ -76,6 +77,63 @@ public sealed class DescriptionTests
         Assert.Null(LayoutFile.Declarations(assembly, "cobol", out isDamaged));
         Assert.False(isDamaged);
         Assert.Equal(SharedLayouts.InfoOf<Frame>().Fingerprint, ((LayoutStruct)ofAssembly.Find("Frame")!).Fingerprint);
+    }
+
+    [Theory]
+    [InlineData("h", "__atomic_load_n(&value->readers, __ATOMIC_ACQUIRE)",
+        "__atomic_store_n(&value->readers, its, __ATOMIC_RELEASE)")]
+    [InlineData("hpp", "__atomic_load_n(&readers, __ATOMIC_ACQUIRE)",
+        "__atomic_store_n(&readers, its, __ATOMIC_RELEASE)")]
+    [InlineData("rs", "(*field).load(std::sync::atomic::Ordering::Acquire)",
+        "(*field).store(its, std::sync::atomic::Ordering::Release)")]
+    public void What_is_atomic_is_so_in_other_languages(string end, string read, string write)
+    {
+        string text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "layouts", "sample." + end));
+        foreach ((string verb, string how) in new[] { ("load_readers(", read), ("store_readers(", write) })
+        {
+            int begin = text.IndexOf(verb, StringComparison.Ordinal);
+            Assert.Contains(how, text[begin..text.IndexOf('}', begin)], StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Each_offset_is_checked_in_each_language()
+    {
+        string folder = Path.Combine(AppContext.BaseDirectory, "layouts");
+        LayoutSet all = LayoutFile.Find(File.ReadAllBytes(Path.Combine(folder, "sample.layout")), out _);
+        string[] Lines(string end) => [.. File.ReadAllLines(Path.Combine(folder, "sample." + end))
+            .Select(line => line.Trim())];
+        string[] c = Lines("h"), cpp = Lines("hpp"), python = Lines("py"), rust = Lines("rs");
+        int fields = 0;
+        foreach (LayoutStruct layout in all.Types.OfType<LayoutStruct>())
+        {
+            string its = Regex.Escape(layout.Name);
+            string[] offsets = [.. layout.Fields.Select(field => $"{field.Offset}").Order()];
+            Assert.Equal(offsets, Said(c, $@"^_Static_assert\(offsetof\({its}, \w+\) == (\d+), "));
+            Assert.Equal(offsets, Said(cpp, $@"^static_assert\(offsetof\({its}, [\w.]+\) == (\d+), "));
+            Assert.Equal(offsets, Said(python, $@"^assert {its}\.\w+\.offset == (\d+), "));
+            string[] body = rust[Array.IndexOf(rust, $"impl {layout.Name} {{")..];
+            Assert.Equal(offsets, Said(body[..Array.IndexOf(body, "fits")],
+                @"^fits &= unsafe \{ std::ptr::addr_of!\(\(\*base\)\.[\w.]+\) as usize \} - base as usize == (\d+);"));
+            Assert.Contains($"assert!({layout.Name}::is_laid_out(), \"{layout.Name}\");", rust);
+            foreach (LayoutField field in layout.Fields)
+            {
+                string name = SnakeCase.Of(field.Name) + "_?"; // behind a word of the language
+                Assert.Single(c, line => Regex.IsMatch(line,
+                    $@"^_Static_assert\(offsetof\({its}, {name}\) == {field.Offset}, "));
+                Assert.Single(cpp, line => Regex.IsMatch(line,
+                    $@"^static_assert\(offsetof\({its}, (at_\w+\.)?{name}\) == {field.Offset}, "));
+                Assert.Single(python, line => Regex.IsMatch(line,
+                    $@"^assert {its}\.{name}\.offset == {field.Offset}, "));
+                fields++;
+            }
+        }
+
+        Assert.True(fields >= 30, $"{fields} fields.");
+
+        static string[] Said(string[] lines, string pattern) => [.. lines
+            .Select(line => Regex.Match(line, pattern)).Where(found => found.Success)
+            .Select(found => found.Groups[1].Value).Order()];
     }
 
     [Fact]

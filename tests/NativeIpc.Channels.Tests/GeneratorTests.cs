@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 using Microsoft.CodeAnalysis.Diagnostics;
 using NativeIpc.Channels.Generators;
 
@@ -141,6 +142,43 @@ public sealed class GeneratorTests
     [InlineData("[SharedLayout] public partial struct @required { int A; }")]
     [InlineData("[SharedLayout] partial struct @struct { int A; } [FixedText(2)] partial struct _struct;")]
     public void Any_name_of_a_type_compiles(string code) => Assert.Empty(Faults(code));
+
+    [Theory]
+    [InlineData("int")]
+    [InlineData("uint")]
+    [InlineData("long")]
+    [InlineData("ulong")]
+    public void What_is_atomic_is_read_with_acquire_and_written_with_release_order(string type)
+    {
+        CSharpGeneratorDriver.Create(new SharedLayoutGenerator()).RunGeneratorsAndUpdateCompilation(
+            Compile($"[SharedLayout] public partial struct S {{ [Atomic] private {type} _count; }}"),
+            out Compilation whole, out _);
+        INamedTypeSymbol layout = whole.GetTypeByMetadataName("S")!;
+        Dictionary<string, string> uses = [];
+        foreach (SyntaxReference part in layout.DeclaringSyntaxReferences)
+        {
+            SemanticModel model = whole.GetSemanticModel(part.SyntaxTree);
+            foreach (IdentifierNameSyntax name in part.GetSyntax().DescendantNodes().OfType<IdentifierNameSyntax>())
+            {
+                if (model.GetSymbolInfo(name).Symbol is not IFieldSymbol { Name: "_count" }) continue;
+                string place = name.Ancestors().OfType<AccessorDeclarationSyntax>().FirstOrDefault()?.Keyword.Text
+                    ?? name.Ancestors().OfType<MethodDeclarationSyntax>().First().Identifier.Text;
+                InvocationExpressionSyntax? call = name.FirstAncestorOrSelf<ArgumentSyntax>()?
+                    .Ancestors().OfType<InvocationExpressionSyntax>().First();
+                uses.Add(place, call is null ? "a plain use" // each place has one use
+                    : model.GetSymbolInfo(call).Symbol!.ToDisplayString(SymbolDisplayFormat.CSharpErrorMessageFormat));
+            }
+        }
+
+        Assert.Equal(new Dictionary<string, string>
+        {
+            ["get"] = $"System.Threading.Volatile.Read(ref readonly {type})",
+            ["set"] = $"System.Threading.Volatile.Write(ref {type}, {type})",
+            ["ExchangeCount"] = $"System.Threading.Interlocked.Exchange(ref {type}, {type})",
+            ["CompareExchangeCount"] = $"System.Threading.Interlocked.CompareExchange(ref {type}, {type}, {type})",
+            ["AddCount"] = $"System.Threading.Interlocked.Add(ref {type}, {type})",
+        }, uses);
+    }
 
     [Fact]
     public void What_has_not_changed_is_not_made_anew()
