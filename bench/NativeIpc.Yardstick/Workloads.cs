@@ -40,6 +40,8 @@ internal static class Workloads
         (AnyWaits.Pass, ["any.pass"]),
         (AnyWaits.Wake, ["any.wake"]),
         (Takeover.Run, ["takeover.posix", "takeover.sysv"]),
+        (Successors.Ring, ["takeover.ring", "takeover.ring.reader", "takeover.many", "takeover.many.reader"]),
+        (Successors.Topic, ["takeover.topic"]),
         (Rings.Run, [
             "ring.64", "ring.64@c", "ring.64x32", "ring.64x32@c", "ring.trip.x", "ring.trip.x@c", "ring.trip.1",
             "ring.trip.1@c", "ring.trip.asleep", "ring.trip.asleep@c", "ring.4k", "ring.4k@c", "ring.1m", "ring.1m@c",
@@ -101,6 +103,8 @@ internal static class Workloads
             "share" => Loads.Sharing,
             "release-any" => AnyWaits.Release,
             "hold" => Takeover.Hold,
+            "hold-ring" => Successors.HoldRing,
+            "hold-topic" => Successors.HoldTopic,
             "contend-mutex" => BuiltIn.ContendingChild,
             "contend" => Contention.Child,
             "keep" => Segments.Keep,
