@@ -313,6 +313,82 @@ public class RingTests : ChannelTests
     [Theory]
     [InlineData(SharedRingForm.OneToOne)]
     [InlineData(SharedRingForm.ManyToMany)]
+    public async Task A_write_into_a_full_ring_ends_with_its_time_its_token_and_room(SharedRingForm form)
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        byte[] message = new byte[1000];
+        int written = 0;
+        while (writer.TryWrite(message)) written++;
+        long start = Stopwatch.GetTimestamp();
+        Assert.False(writer.TryWrite(message, TimeSpan.FromMilliseconds(20)));
+        Assert.False(await writer.TryWriteAsync(message, TimeSpan.FromMilliseconds(20)));
+        Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(40));
+        Assert.False(await writer.TryWriteAsync(message, TimeSpan.Zero));
+        using var one = new CancellationTokenSource(20);
+        Assert.Throws<OperationCanceledException>(() => writer.Write(message, one.Token));
+        Assert.Throws<OperationCanceledException>(() => writer.TryWrite(message, Watchdog, one.Token));
+        using var other = new CancellationTokenSource(20);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => writer.WriteAsync(message, other.Token).AsTask());
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => writer.TryWriteAsync(message, Watchdog, other.Token).AsTask());
+        Task<bool> pending = writer.TryWriteAsync(new byte[500], Watchdog).AsTask();
+        Assert.False(pending.IsCompleted);
+        for (; written > 0; written--) Assert.Equal(1000, Next());
+        Assert.True(await pending);
+        Assert.Equal(500, Next());
+        Assert.Equal(-1, Next());
+
+        int Next()
+        {
+            int length = reader.TryRead(out ReadOnlySpan<byte> got) ? got.Length : -1;
+            reader.Release();
+            return length;
+        }
+    }
+
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
+    public async Task An_enumeration_ends_with_its_token_and_takes_nothing_that_it_did_not_give(SharedRingForm form)
+    {
+        using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
+        using SharedRingWriter writer = ring.OpenWriter();
+        using SharedRingReader reader = ring.OpenReader();
+        writer.Write([1]);
+        using var one = new CancellationTokenSource();
+        IAsyncEnumerable<ReadOnlyMemory<byte>> all = reader.ReadAllAsync(one.Token);
+        await using (IAsyncEnumerator<ReadOnlyMemory<byte>> messages = all.GetAsyncEnumerator())
+        {
+            Assert.True(await messages.MoveNextAsync());
+            Assert.Equal(1, messages.Current.Span[0]);
+            Task<bool> pending = messages.MoveNextAsync().AsTask();
+            Assert.False(pending.IsCompleted);
+            one.Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pending);
+        }
+
+        writer.Write([2]);
+        writer.Write([3]);
+        using var other = new CancellationTokenSource();
+        all = reader.ReadAllAsync();
+        await using (IAsyncEnumerator<ReadOnlyMemory<byte>> messages = all.GetAsyncEnumerator(other.Token))
+        {
+            Assert.True(await messages.MoveNextAsync());
+            Assert.Equal(2, messages.Current.Span[0]);
+            other.Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => messages.MoveNextAsync().AsTask());
+        }
+
+        Assert.True(reader.TryRead(out ReadOnlySpan<byte> got));
+        Assert.Equal(3, got[0]);
+    }
+
+    [Theory]
+    [InlineData(SharedRingForm.OneToOne)]
+    [InlineData(SharedRingForm.ManyToMany)]
     public async Task Dispose_on_another_thread_ends_a_wait(SharedRingForm form)
     {
         using SharedRing ring = SharedRing.CreateNew(NextKey(), 4096, form);
