@@ -1900,7 +1900,9 @@ static inline int nativeipc_topic_copy(nativeipc_topic_reader *reader, uint64_t 
     uint8_t *slot = nativeipc_topic_slot(reader->channel, number);
     int found = nativeipc_topic_look(reader, number, length);
     if (found != 1) return found;
+    NATIVEIPC_CHANNELS_STEP("found");
     if (*length <= size) memcpy(buffer, slot + NATIVEIPC_CHANNEL_SLOT, *length);
+    NATIVEIPC_CHANNELS_STEP("copied");
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (!nativeipc_topic_is_whole(slot, number)) return 0;
     return *length <= size ? 1 : nativeipc_channel_fail(EMSGSIZE);

@@ -10,14 +10,19 @@ using NativeIpc.Channels.Peer;
 //   write KEY LEDGER WRITER POINT NTH COUNT         COUNT 0: for ever
 //   read KEY LEDGER POINT NTH once|again
 //   spread KEY LEDGER WRITER POINT NTH COUNT
-//   send KEY WRITER COUNT, receive KEY, publish KEY WRITER COUNT, follow KEY [read], hold KEY
-//                                                   as tests/peers/channels/peer.c has them
+//   send KEY WRITER COUNT, receive KEY, publish KEY WRITER COUNT, follow KEY [read],
+//   hold KEY [topic]                                as tests/peers/channels/peer.c has them
 //   put KEY LEDGER ID POINT NTH COUNT [go]          one of many writers: COUNT messages, 0: until word 0 of the ledger
 //                                                   says stop; go: waits for a line first. "writing", "done TOOKOVER"
 //   take KEY LEDGER AREA POINT NTH once|again       one of many readers, until nothing more comes: "reading", "done"
 //   await KEY write|read|follow  waits for room for 2000 bytes, for a message, or for one of a topic: "armed" before
 //                                each sleep, "long" behind it where the sleep is a long one, then "done"
 //   turn KEY write|read          has the turn: "held", then waits for a line
+//   half KEY WRITER              fills half of a message: "half", then waits for a line and shows all of it: "whole"
+//   lapped KEY found|copied|place
+//                                reads from a topic: says so between its look at a message and its copy, or behind
+//                                that, or before the end of a read in place, and waits for a line: "read N M", its
+//                                number and how many were missed, or "overwritten N M"
 //   show KEY POINT, show-topic KEY POINT, free KEY POINT, end KEY POINT
 //                                write a message, or read one and release it, or say that nothing more comes, once a
 //                                line has come: "open" before. "unlisted" behind it: in a thread without a list of
@@ -82,6 +87,8 @@ switch (words[0])
     case "put": Put(); break;
     case "take": Take(); break;
     case "turn": Turn(); break;
+    case "half": Half(); break;
+    case "lapped": Lapped(); break;
     case "await": Await(); break;
     case "look": Look(); break;
     case "close": Close(); break;
@@ -282,6 +289,50 @@ void Turn()
     Console.ReadLine();
 }
 
+void Half()
+{
+    using SharedRing ring = SharedRing.OpenExisting(key);
+    using SharedRingWriter writer = ring.OpenWriter();
+    byte[] message = new byte[1000];
+    Message.Fill(message, ulong.Parse(words[2], CultureInfo.InvariantCulture), 1);
+    if (!writer.TryReserve(message.Length, out Span<byte> place)) throw new InvalidOperationException("No room.");
+    message.AsSpan(0, message.Length / 2).CopyTo(place);
+    Console.WriteLine("half");
+    Console.ReadLine();
+    message.AsSpan(message.Length / 2).CopyTo(place[(message.Length / 2)..]);
+    writer.Commit();
+    Console.WriteLine("whole");
+}
+
+void Lapped()
+{
+    using SharedTopic topic = SharedTopic.OpenExisting(key);
+    using SharedTopicReader reader = topic.OpenReader();
+    reader.Rewind();
+    byte[] got = new byte[reader.LongestMessage];
+    int left = 1;
+    Stop(at =>
+    {
+        if (at == "topic.read." + words[2] && Interlocked.Decrement(ref left) == 0) Tell(words[2]);
+    });
+    if (words[2] == "place" && reader.TryBeginRead(out _))
+    {
+        Tell("place");
+        Console.WriteLine($"{(reader.EndRead() ? "read" : "overwritten")} {reader.Position} {reader.Missed}");
+    }
+
+    if (!reader.TryRead(got, out int length)) throw new InvalidOperationException("Nothing is left.");
+    ulong number = Message.Read(got.AsSpan(0, length)).Number;
+    if (number != (ulong)reader.Position) throw new InvalidDataException($"{number}, not {reader.Position}.");
+    Console.WriteLine($"read {reader.Position} {reader.Missed}");
+
+    static void Tell(string what)
+    {
+        Console.WriteLine(what);
+        Console.ReadLine();
+    }
+}
+
 void Await()
 {
     if (words[2] == "follow")
@@ -366,8 +417,10 @@ void Receive()
 void Publish()
 {
     using SharedTopic topic = SharedTopic.CreateOrOpen(key, 2048, 7);
-    using (SharedTopicWriter writer = topic.OpenWriter())
+    if (!topic.TryOpenWriter(TimeSpan.FromSeconds(30), out SharedTopicWriter? writer)) throw new TimeoutException();
+    using (writer)
     {
+        if (writer.TookOver) Console.WriteLine("took over");
         for (ulong number = 1; number <= ulong.Parse(words[3], CultureInfo.InvariantCulture); number++)
         {
             Message.Fill(writer.Reserve(LengthOf(number)), ulong.Parse(words[2], CultureInfo.InvariantCulture), number);
@@ -401,6 +454,16 @@ void Follow()
 
 void Hold()
 {
+    if (words.Length > 2)
+    {
+        using SharedTopic topic = SharedTopic.OpenExisting(key);
+        using SharedTopicWriter holder = topic.OpenWriter();
+        holder.Reserve(100)[..50].Fill(1);
+        Console.WriteLine("held");
+        Console.ReadLine();
+        return;
+    }
+
     using SharedRing ring = SharedRing.OpenExisting(key);
     using SharedRingWriter writer = ring.OpenWriter();
     Console.WriteLine("held");

@@ -49,6 +49,28 @@ public sealed class InteropTests : LanguageTests
         => TakeOver(killed, next);
 
     [Theory]
+    [InlineData("dotnet", "c")]
+    [InlineData("c", "python")]
+    [InlineData("python", "qt6.4")]
+    [InlineData("qt6.4", "dotnet")]
+    public void A_killed_writer_of_a_topic_is_followed_by_one_that_is_told_and_half_a_message_is_given_to_nobody(
+        string killed, string next)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedTopic topic = SharedTopic.CreateNew(key, 2048, history: 7);
+        Process holder = In(killed, "hold", key, "topic");
+        Assert.Equal("held", Line(holder));
+        Assert.Equal(new SharedChannelPeer(SharedChannelPeerState.Living, holder.Id), topic.Writer);
+        Process reader = In(next, "follow", key);
+        Assert.Equal("ready", Line(reader));
+        Process writer = In(next, "publish", key, "5", "5"); // waits for the role
+        holder.Kill();
+        Assert.Equal("took over", Line(writer));
+        Assert.Equal("sent", Line(writer));
+        Assert.Equal("followed 5 0", Line(reader));
+    }
+
+    [Theory]
     [InlineData("dotnet", "unfenced c")]
     [InlineData("unfenced dotnet", "c")]
     [InlineData("c", "unfenced dotnet")]

@@ -285,8 +285,10 @@ public sealed unsafe class SharedTopicReader : IDisposable, IAwaiting
     {
         byte* slot = SlotOf(number);
         if (!TryLook(slot, number, out length)) return false;
+        ChannelStop.At("topic.read.found");
         bool fits = length <= destination.Length;
         if (fits) new ReadOnlySpan<byte>(slot + ChannelLayout.SlotHeader, length).CopyTo(destination);
+        ChannelStop.At("topic.read.copied");
 
         // R2 Race: the writer comes into the slot during the copy. Safe because: it changes the stamp first, and this
         // looks at it once more behind the copy.

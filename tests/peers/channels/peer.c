@@ -5,9 +5,11 @@
  *   follow NAME [read]             the same with a topic: "followed N M", given and missed; read: mapped for reading
  *   latest NAME                    makes a topic, writes 20 messages and reads the latest: "latest N M", its number and
  *                                  how many were missed
- *   hold NAME                      becomes the writer of the ring: "held", then waits for a line
+ *   hold NAME [topic]              becomes the writer of the ring: "held", then waits for a line; topic: of the topic,
+ *                                  with half of a message written
  *   put NAME LEDGER ID POINT NTH COUNT [go], take NAME LEDGER AREA POINT NTH once|again, turn NAME write|read,
- *   await NAME write|read|follow   as tests/NativeIpc.Channels.Peer/Program.cs has them
+ *   await NAME write|read|follow, half NAME WRITER, lapped NAME found|copied|place
+ *                                  as tests/NativeIpc.Channels.Peer/Program.cs has them
  *   unfenced PROGRAM ...           becomes the program, which the kernel refuses membarrier(2)
  * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
 #define _GNU_SOURCE
@@ -24,8 +26,18 @@ static void step(const char *name);
 static const char *point = "-";
 static int left_until;
 static int tells_sleeps;
+static const char *stop = "-"; /* the step at which it waits for a line, once */
+
+static void say_and_wait(const char *what) {
+    printf("%s\n", what);
+    (void)getchar();
+}
 
 static void step(const char *name) {
+    if (strcmp(name, stop) == 0) {
+        stop = "-";
+        say_and_wait(name);
+    }
     if (tells_sleeps && (strcmp(name, "armed") == 0 || strcmp(name, "long") == 0)) printf("%s\n", name);
     if (strcmp(name, point) == 0 && --left_until == 0) kill(getpid(), SIGKILL);
 }
@@ -85,6 +97,7 @@ static int publish_all(const char *name, uint64_t writer_id, uint64_t count) {
     nativeipc_topic_writer writer;
     if (nativeipc_topic_create_or_open(&topic, name, 2048, 7, 0600) != 0) return fail("create_or_open");
     if (nativeipc_topic_open_writer(&topic, &writer, 30000) != 0) return fail("open_writer");
+    if (writer.took_over) printf("took over\n");
     for (uint64_t number = 1; number <= count; number++) {
         size_t length = length_of(number);
         void *place = nativeipc_topic_reserve(&writer, length);
@@ -139,6 +152,62 @@ static int latest(const char *name) {
         return fail("read again");
     printf("latest %llu %llu\n", (unsigned long long)reader.given, (unsigned long long)reader.missed);
     nativeipc_topic_close_writer(&writer);
+    nativeipc_channel_close(&topic);
+    return 0;
+}
+
+static int hold_topic(const char *name) {
+    nativeipc_channel topic;
+    nativeipc_topic_writer writer;
+    void *place;
+    if (nativeipc_topic_open(&topic, name, 0) != 0) return fail("open");
+    if (nativeipc_topic_open_writer(&topic, &writer, 0) != 0) return fail("open_writer");
+    if ((place = nativeipc_topic_reserve(&writer, 100)) == NULL) return fail("reserve");
+    memset(place, 1, 50);
+    say_and_wait("held");
+    return 0;
+}
+
+static int half(const char *name, uint64_t self) {
+    nativeipc_channel ring;
+    nativeipc_ring_writer writer;
+    uint8_t *place;
+    const size_t length = 1000;
+    fill(buffer, length, self, 1);
+    if (nativeipc_ring_open(&ring, name) != 0) return fail("open");
+    if (nativeipc_ring_open_writer(&ring, &writer, 0) != 0) return fail("open_writer");
+    if ((place = (uint8_t *)nativeipc_ring_reserve(&writer, length)) == NULL) return fail("reserve");
+    memcpy(place, buffer, length / 2);
+    say_and_wait("half");
+    memcpy(place + length / 2, buffer + length / 2, length - length / 2);
+    if (nativeipc_ring_append(&writer, length) != 0 || nativeipc_ring_flush(&writer) != 0) return fail("flush");
+    printf("whole\n");
+    nativeipc_ring_close_writer(&writer);
+    nativeipc_channel_close(&ring);
+    return 0;
+}
+
+static int lapped(const char *name, const char *where) {
+    nativeipc_channel topic;
+    nativeipc_topic_reader reader;
+    const void *message;
+    size_t length;
+    if (nativeipc_topic_open(&topic, name, 0) != 0) return fail("open");
+    nativeipc_topic_open_reader(&topic, &reader);
+    nativeipc_topic_rewind(&reader);
+    stop = where;
+    if (strcmp(where, "place") == 0) {
+        int is_whole;
+        if (nativeipc_topic_begin_read(&reader, &message, &length) != 0) return fail("begin_read");
+        say_and_wait(where);
+        is_whole = nativeipc_topic_end_read(&reader);
+        printf("%s %llu %llu\n", is_whole == 1 ? "read" : is_whole == 0 ? "overwritten" : "failed",
+            (unsigned long long)reader.given, (unsigned long long)reader.missed);
+        if (nativeipc_topic_end_read(&reader) != -1 || errno != EINVAL) return fail("end_read again");
+    }
+    if (nativeipc_topic_try_read(&reader, buffer, sizeof buffer, &length) != 0) return fail("read");
+    if (number_of(buffer, length) != reader.given) return fail("torn");
+    printf("read %llu %llu\n", (unsigned long long)reader.given, (unsigned long long)reader.missed);
     nativeipc_channel_close(&topic);
     return 0;
 }
@@ -356,6 +425,9 @@ int main(int count, char **words) {
     if (count > 2 && strcmp(words[1], "unfenced") == 0) return unfenced(words + 2);
     if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);
+    if (count == 4 && strcmp(words[1], "hold") == 0) return hold_topic(words[2]);
+    if (count == 4 && strcmp(words[1], "half") == 0) return half(words[2], strtoull(words[3], NULL, 10));
+    if (count == 4 && strcmp(words[1], "lapped") == 0) return lapped(words[2], words[3]);
     if (count >= 4 && strcmp(words[1], "layout") == 0)
         return layout(words[2], strtoull(words[3], NULL, 16), count == 5);
     return 2;

@@ -35,6 +35,8 @@ elif verb == "receive":
     say(f"received {expected - 1}")
 elif verb == "publish":
     with Topic.create_or_open(name, 2048, 7) as topic, topic.open_writer(30) as writer:
+        if writer.took_over:
+            say("took over")
         for number in range(1, int(rest[1]) + 1):
             writer.write(message_of(int(rest[0]), number))
         writer.complete()
@@ -59,6 +61,32 @@ elif verb == "refused":
         Ring.open(name)
     except OSError as told:
         say(told.strerror)
+elif verb == "hold" and rest:
+    with Topic.open(name) as topic, topic.open_writer() as writer:
+        start = topic._start(writer.latest + 1)
+        topic._long[start // 8] = 2 * (writer.latest + 1) - 1  # as write begins: half of a message
+        say("held")
+        sys.stdin.readline()
+elif verb == "lapped":
+
+    class Stopped:
+        """The bytes of a topic: the first part that is copied is copied before or behind a line."""
+
+        def __init__(self, whole):
+            self.whole = whole
+
+        def __getitem__(self, place):
+            topic._bytes = self.whole
+            copy = self.whole[place].tobytes() if rest[0] == "copied" else None
+            say(rest[0])
+            sys.stdin.readline()
+            return self.whole[place] if copy is None else copy
+
+    with Topic.open(name) as topic, topic.open_reader() as reader:
+        reader.rewind()
+        topic._bytes = Stopped(topic._bytes)
+        assert number_of(reader.try_read()) == reader.position
+        say(f"read {reader.position} {reader.missed}")
 elif verb == "hold":
     with Ring.open(name) as ring, ring.open_writer() as writer:
         say("held")

@@ -101,6 +101,7 @@ static int publishAll(const QString &name, uint64_t writer, uint64_t count) {
     NativeIpcTopic topic(name);
     topic.setSize(2048, 7);
     if (!topic.open(QIODevice::WriteOnly, soon())) return fail("open", topic);
+    if (topic.tookOver()) printf("took over\n");
     for (uint64_t number = 1; number <= count; number++) {
         size_t length = lengthOf(number);
         char *place = topic.reserve(qint64(length));
@@ -151,9 +152,17 @@ static int latest(const QString &name) {
     return 0;
 }
 
-static int hold(const QString &name) {
+static int hold(const QString &name, bool isTopic) {
     NativeIpcRing ring(name);
-    if (!ring.open(QIODevice::WriteOnly)) return fail("open", ring);
+    NativeIpcTopic topic(name);
+    if (isTopic) {
+        if (!topic.open(QIODevice::WriteOnly)) return fail("open", topic);
+        char *place = topic.reserve(100);
+        if (place == nullptr) return fail("reserve", topic);
+        memset(place, 1, 50);
+    } else if (!ring.open(QIODevice::WriteOnly)) {
+        return fail("open", ring);
+    }
     printf("held\n");
     (void)getchar();
     return 0;
@@ -348,7 +357,7 @@ int main(int count, char **words) {
         return publishAll(name, strtoull(words[3], nullptr, 10), strtoull(words[4], nullptr, 10));
     if (verb == "follow") return followAll(name, count == 4);
     if (verb == "latest") return latest(name);
-    if (verb == "hold") return hold(name);
+    if (verb == "hold") return hold(name, count == 4);
     if (verb == "self") return self(name);
     if (verb == "layout" && count >= 4) return layout(name, strtoull(words[3], nullptr, 16));
     return 2;
