@@ -88,6 +88,7 @@ public sealed class ChannelStormTests : StormTests
         // With "once" the last reader that was killed may have had the last one.
         Assert.True(last >> 32 == lastWriter ? (last & uint.MaxValue) >= shownLast - (delivery == "once" ? 1UL : 0)
             : last >> 32 > lastWriter, $"{last & uint.MaxValue} of {last >> 32}, not {shownLast} of {lastWriter}.");
+        if (RingCrashTests.Kills >= 1000) Assert.Empty(Steps(delivery).Except(Killed.Keys));
         Assert.True(Get(Storm.Again) == 0 || delivery == "again");
         Assert.True(Get(Storm.Lost) <= (delivery == "again" ? 0 : Get(Storm.ToldReaders)));
         Assert.True(Get(Storm.ToldOfNobody) <= (ulong)kills);
@@ -103,6 +104,14 @@ public sealed class ChannelStormTests : StormTests
         ulong Get(long at) => Volatile.Read(ref ledger.GetReference<ulong>(8 * at));
         void Set(long at, ulong value) => Volatile.Write(ref ledger.GetReference<ulong>(8 * at), value);
     }
+
+    /// <summary>All of them, as <see cref="Victim.ToString"/> has them.</summary>
+    private static IEnumerable<string> Steps(string delivery)
+        => from kind in s_steps
+           let words = kind.Key.Split(' ')
+           where words[1] == "write" || (words.Length > 2) == (delivery == "once")
+           from step in kind.Value
+           select $"{words[0]} {words[1]} {step}";
 
     private Victim Begin(string verb, NativeIpcKey key, NativeIpcKey ledger, string delivery)
     {
