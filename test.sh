@@ -77,7 +77,7 @@ conformance-waitv    dotnet 600 -                      NATIVEIPC_NO_IO_URING=1 $
 deb                  script 200 tool-aot               eng/deb.sh
 peers-here           script 120 build,peers            eng/peers-here.py
 abi                  dotnet 300 -                      NativeIpc.Abi
-docs                 script 30  interop,tool,wine      eng/docs-test.sh
+docs                 script 30  interop,rings,tool,wine eng/docs-test.sh
 "
 # Seconds, with the build: what is left of them bounds each step. On a machine that is busy or slow, up to the longest
 # for each repetition.

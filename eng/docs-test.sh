@@ -51,22 +51,25 @@ case $? in
     *) verdict "$name" "$(head -n 5 <<<"$found" | tr '\n' ' ')" ;;
 esac
 
-# Written by a whole run of the interop tests, which test.sh does before.
-matrix='the matrix in docs/interop.md is the one of the tests'
-if ! [ -f artifacts/interop-matrix.md ]; then
-    echo "SKIP docs: $matrix: no artifacts/interop-matrix.md, which ./test.sh peers interop writes"
-elif grep -qE 'FAILED|skipped +\|' artifacts/interop-matrix.md; then
-    echo "SKIP docs: $matrix: artifacts/interop-matrix.md is not of a whole run; it has failed or skipped peers"
-else
-    # The document has its lists in lines of 120 characters.
-    verdict "$matrix" "$(cat artifacts/interop-matrix.md artifacts/windows-matrix.md 2>/dev/null |
-        grep -E '^(\||[0-9]+\. )' |
-        grep -vxFf <(awk '
-            /^ +[^ ]/ { sub(/^ +/, ""); line = line " " $0; next }
-            NR > 1 { print line }
-            { line = $0 }
-            END { print line }' docs/interop.md) | head -n 2 | tr '\n' ' ')"
-fi
+# Written by whole runs of the tests, which test.sh makes before.
+matrix() { # NAME STEPS FILE [FILE]
+    if ! [ -f "$3" ]; then
+        echo "SKIP docs: $1: no $3, which ./test.sh $2 writes"
+    elif grep -qE 'FAILED|skipped +\|' "$3"; then
+        echo "SKIP docs: $1: $3 is not of a whole run; it has failed or skipped peers"
+    else
+        # The document has its lists in lines of 120 characters.
+        verdict "$1" "$(cat "${@:3}" 2>/dev/null | grep -E '^(\||[0-9]+\. )' |
+            grep -vxFf <(awk '
+                /^ +[^ ]/ { sub(/^ +/, ""); line = line " " $0; next }
+                NR > 1 { print line }
+                { line = $0 }
+                END { print line }' docs/interop.md) | head -n 2 | tr '\n' ' ')"
+    fi
+}
+matrix 'the matrix in docs/interop.md is the one of the tests' 'peers interop' \
+    artifacts/interop-matrix.md artifacts/windows-matrix.md
+matrix 'the matrix of rings and topics in docs/interop.md is the one of the tests' rings artifacts/channels-matrix.md
 # Written by the tests of nipc's live views. How far columns are apart depends on the length of process ids.
 for screen in list show; do
     name="the screen '$screen' in docs/nipc.md is the one of the tests"

@@ -71,7 +71,7 @@ public abstract class ChannelTests : IDisposable
 
     private protected static void Ended(Process peer) => Assert.True(peer.WaitForExit(Watchdog), "The peer goes on.");
 
-    private protected static string Metadata(string key)
+    internal static string Metadata(string key)
         => typeof(ChannelTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
             .Single(data => data.Key == key).Value!;
 

@@ -9,6 +9,12 @@ public sealed class SystemVRingTests : RingTests
     private protected override NativeIpcKeyType KeyType => NativeIpcKeyType.SystemV;
 }
 
+/// <summary>The tests of garbage in the control words of rings with keys of System V.</summary>
+public sealed class SystemVRingFuzzTests : RingFuzzTests
+{
+    private protected override NativeIpcKeyType KeyType => NativeIpcKeyType.SystemV;
+}
+
 /// <summary>The tests of rings of many with keys of System V.</summary>
 public sealed class SystemVManyRingTests : ManyRingTests
 {

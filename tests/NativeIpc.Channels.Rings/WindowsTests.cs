@@ -130,6 +130,25 @@ public sealed class WindowsTests : ChannelTests
     }
 
     [Fact]
+    public void A_ring_of_many_is_refused_and_the_message_says_where_it_is_and_nothing_is_left()
+    {
+        NativeIpcKey key = NextKey();
+        foreach (Func<SharedRing> make in new Func<SharedRing>[]
+        {
+            () => SharedRing.CreateNew(key, 4096, SharedRingForm.ManyToMany),
+            () => SharedRing.CreateOrOpen(key, 4096, SharedRingForm.ManyToMany),
+        })
+        {
+            Assert.Equal("Cannot make a ring of many writers and readers: it needs Linux.",
+                Assert.Throws<PlatformNotSupportedException>(make).Message);
+        }
+
+        Assert.False(SharedRing.TryOpenExisting(key, out _));
+        using SharedRing one = SharedRing.CreateNew(key, 4096);
+        Assert.Equal(SharedRingForm.OneToOne, one.Form);
+    }
+
+    [Fact]
     public void Keys_of_other_types_are_refused()
         => Assert.Throws<PlatformNotSupportedException>(
             () => SharedRing.CreateNew(new NativeIpcKey("/x", NativeIpcKeyType.PosixRealtime), 4096));
