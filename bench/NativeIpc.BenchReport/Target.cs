@@ -15,9 +15,14 @@ internal sealed record Target(string Row, string Label, string Workload, string?
            let divisor = c[3] == "-" ? new string?[2] : c[3].Split(':', 2)
            select new Target(c[0], c[1], c[2], divisor[0], divisor[1], Number(c[4]), c[5] == "-" ? null : Number(c[5]));
 
-    /// <summary>What a peer of ours (jit, aot) reached.</summary>
+    private const string OfC = "c:";
+
+    /// <summary>What a peer of ours (jit, aot) reached. What C itself reached is in the column of the first of
+    /// them.</summary>
     public Measured? Of(Runs runs, string ours)
     {
+        if (Workload.StartsWith(OfC, StringComparison.Ordinal))
+            return ours == Tables.Ours[0] ? runs.Ratio("c", Workload[OfC.Length..], DivisorPeer!, Divisor!) : null;
         if (Divisor is not null)
             return runs.Ratio(ours, Workload, DivisorPeer == "ours" ? ours : DivisorPeer!, Divisor);
         int star = Workload.IndexOf('*', StringComparison.Ordinal);

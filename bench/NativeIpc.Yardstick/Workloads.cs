@@ -47,7 +47,8 @@ internal static class Workloads
             "ring.trip.1@c", "ring.trip.asleep", "ring.trip.asleep@c", "ring.4k", "ring.4k@c", "ring.1m", "ring.1m@c",
             "ring.1m.used", "ring.1m.used@c"]),
         (Topics.Run, [
-            "topic.64k.0", "topic.64k.1", "topic.64k.1@c", "topic.64k.8", "topic.64k.8@c"]),
+            "topic.64k.0", "topic.64k.1", "topic.64k.1@c", "topic.64k.8", "topic.64k.8@c", "topic.1m.0", "topic.1m.1",
+            "topic.1m.1@c", "topic.1m.8", "topic.1m.8@c"]),
         (Rings.Idle, ["ring.idle"]),
         (Rings.Allocations, ["alloc.ring"]),
         (Allocations.Run, ["alloc.posix", "alloc.sysv"]),

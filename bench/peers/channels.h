@@ -284,44 +284,47 @@ Y_WAYS(Y_WAY_ROW(RING), Y_WAY_ROW(BEST), Y_WAY_ROW(RECORDS), Y_WAY_ROW(FIFO), Y_
     Y_WAY_ROW(QUEUE), Y_WAY_ROW(COPY))
 
 /* ---- a topic ---- */
-enum { TOPIC_SIZE = 64 << 10, TOPIC_HISTORY = 63 };
-struct topic { nativeipc_channel channel; nativeipc_topic_writer writer; char *bytes; };
+struct topic { nativeipc_channel channel; nativeipc_topic_writer writer; char *bytes; size_t size; };
 static void w_publish(void *c, long n)
 {
     struct topic *t = (struct topic *)c;
     while (n--)
-        if (nativeipc_topic_write(&t->writer, t->bytes, TOPIC_SIZE))
+        if (nativeipc_topic_write(&t->writer, t->bytes, t->size))
             y_die("nativeipc_topic_write");
 }
 static void follow(const char *name, volatile long *ready)
 {
     nativeipc_channel channel;
     nativeipc_topic_reader reader;
-    char *own = (char *)malloc(TOPIC_SIZE);
-    size_t length;
+    char *own;
+    size_t longest, length;
     if (nativeipc_topic_open(&channel, name, 0))
         y_die("nativeipc_topic_open");
+    longest = nativeipc_topic_longest(&channel);
+    own = (char *)malloc(longest);
     nativeipc_topic_open_reader(&channel, &reader);
     if (ready)
         __atomic_fetch_add(ready, 1, __ATOMIC_SEQ_CST);
     else
         puts("ready"), fflush(stdout);
     for (;;)
-        if (nativeipc_topic_wait(&reader, -1) || (nativeipc_topic_try_read_latest(&reader, own, TOPIC_SIZE, &length)
+        if (nativeipc_topic_wait(&reader, -1) || (nativeipc_topic_try_read_latest(&reader, own, longest, &length)
             && errno != EAGAIN))
             y_die("follow");
 }
-/* The time of a message while 0, 1 or 8 readers on the other core copy the latest one, as often as they come to it. */
+/* The time of a message of 64 KiB or 1 MiB, in 64 or 8 places, while 0, 1 or 8 readers on the other core copy the latest
+   one, as often as they come to it. */
 static void run_topic(const char *name)
 {
-    int readers = atoi(strrchr(name, '.') + 1);
+    int readers = atoi(strrchr(name, '.') + 1), is_large = strstr(name, ".1m.") != NULL;
     pid_t children[8];
     volatile long *ready = (volatile long *)y_shared_page();
     struct topic t;
-    t.bytes = (char *)aligned_alloc(4096, TOPIC_SIZE);
-    memset(t.bytes, 1, TOPIC_SIZE); /* else all its pages are the kernel's one of zeros */
+    t.size = is_large ? 1 << 20 : 64 << 10;
+    t.bytes = (char *)aligned_alloc(4096, t.size);
+    memset(t.bytes, 1, t.size); /* else all its pages are the kernel's one of zeros */
     nativeipc_channel_remove("/yard_c_topic");
-    if (nativeipc_topic_create(&t.channel, "/yard_c_topic", TOPIC_SIZE, TOPIC_HISTORY, 0600) ||
+    if (nativeipc_topic_create(&t.channel, "/yard_c_topic", (uint32_t)t.size, is_large ? 7 : 63, 0600) ||
         nativeipc_topic_open_writer(&t.channel, &t.writer, 0))
         y_die("nativeipc_topic_create");
     fflush(stdout);
@@ -393,7 +396,7 @@ static int serve(char **words)
         "ring.trip.asleep@fifo", "ring.trip.asleep@unix", "ring.trip.asleep@seqpacket", "ring.trip.asleep@mq",      \
         "ring.4k", "ring.4k@memcpy", "ring.4k@fifo", "ring.4k@unix", "ring.4k@seqpacket", "ring.4k@mq",             \
         "ring.1m", "ring.1m@memcpy", "ring.1m@fifo", "ring.1m@unix", "ring.1m.used", "ring.1m.used@memcpy",         \
-        "topic.64k.0", "topic.64k.1", "topic.64k.8"
+        "topic.64k.0", "topic.64k.1", "topic.64k.8", "topic.1m.0", "topic.1m.1", "topic.1m.8"
 #define CHANNEL_RUNS {"ring.1m@memcpy", run_copy_alone}, {"ring.", run_move}, {"topic.", run_topic},
 
 /* memcpy of the same bytes, into four places in turn, and nobody reads. */
