@@ -3,8 +3,11 @@
 
     eng/demo-screen.py TYPESCRIPT       a line for each of: frames, different ones, cells of the largest, its colours,
                                         whether both halves of cells differ; then the text of the last screen
-    eng/demo-screen.py --window FILE X Y [X Y]...
-                                        the colour, RRGGBB, at places of the screen of Xvfb (-fbdir, a file of xwd)
+    eng/demo-screen.py --window FILE X Y WIDTH HEIGHT...
+                                        of each rectangle of the screen of Xvfb (-fbdir, a file of xwd) the colours of
+                                        all its pixels, RRGGBB, with commas between them
+    eng/demo-screen.py --text FILE X Y WIDTH HEIGHT
+                                        the pixels of a rectangle, a line for each row: . is black, # is not
 """
 
 import re
@@ -72,19 +75,39 @@ def terminal(path):
             print("text", text)
 
 
-def window(path, places):
+def screen(path):
+    """What gives the rows of a rectangle, each a list of colours."""
     with open(path, "rb") as file:
         data = file.read()
     head = struct.unpack(">25I", data[:100])
     size, is_little, bits, line_size, entries = head[0], head[7] == 0, head[11], head[12], head[19]
     if bits != 32:
         sys.exit(f"a screen of {bits} bits for each pixel; 32 were expected")
-    for x, y in zip(places[::2], places[1::2]):
-        at = size + 12 * entries + y * line_size + 4 * x
-        print(f"{struct.unpack('<I' if is_little else '>I', data[at : at + 4])[0] & 0xFFFFFF:06x}")
+
+    def rows(x, y, width, height):
+        for row in range(y, y + height):
+            at = size + 12 * entries + row * line_size + 4 * x
+            pixels = struct.unpack_from(f"{'<' if is_little else '>'}{width}I", data, at)
+            yield [pixel & 0xFFFFFF for pixel in pixels]
+
+    return rows
+
+
+def window(path, places):
+    rows = screen(path)
+    for at in range(0, len(places), 4):
+        colours = {colour for row in rows(*places[at : at + 4]) for colour in row}
+        print(",".join(f"{colour:06x}" for colour in sorted(colours)))
+
+
+def text(path, place):
+    for row in screen(path)(*place):
+        print("".join("#" if colour else "." for colour in row).rstrip("."))
 
 
 if sys.argv[1] == "--window":
     window(sys.argv[2], [int(word) for word in sys.argv[3:]])
+elif sys.argv[1] == "--text":
+    text(sys.argv[2], [int(word) for word in sys.argv[3:]])
 else:
     terminal(sys.argv[1])

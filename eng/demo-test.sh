@@ -76,6 +76,27 @@ check() {
     else pass "$name"; fi
 }
 
+# copied NAME FILE: the log has each copy of a file on Linux, with its line, its keys and its hash.
+copied() {
+    local hash type language receives
+    hash=$(sha256 <"$2" | cut -c1-64)
+    for type in posix systemv systemv-84; do
+        for language in .NET $c_too; do
+            receives="^$type to $language: process [0-9]+ receives through $type:/[^ ]*demo-[0-9a-f]+-[0-9]+d\$"
+            if ! grep -qE "$receives" "$log"; then
+                fail "$1" "no line of a process that receives, and of its key: $type to $language"
+            elif ! grep -qE "^ok +$type +$language +[0-9,]+ MB/s +$hash\$" "$log"; then
+                fail "$1" "no hash: $type to $language"
+            fi
+        done
+    done
+}
+
+# no_percent NAME: a terminal, too, is shown none.
+no_percent() {
+    ! grep -aq % "$work/typescript" || fail "$1" "percent signs on the terminal"
+}
+
 # start ARGUMENTS...: in the background, until the receiver has begun. Sets $job, which is also the process group.
 start() {
     : >"$log"
@@ -106,9 +127,9 @@ if ! command -v dotnet >/dev/null; then
     echo "SKIP demo: no .NET SDK"
     exit 0
 fi
-children=dotnet
+children=dotnet c_too=
 if command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null; then
-    children="dotnet c"
+    children="dotnet c" c_too=C
 else
     echo "SKIP demo: C half: no C compiler"
 fi
@@ -122,7 +143,22 @@ dd if=/dev/zero of="$work/endless" bs=1 count=0 seek=1099511627776 2>/dev/null #
 [ ! -e "$root/samples/dotnet/Transfer/obj/Release/net10.0/image" ] || export NativeIpcAhead=true
 building tree dotnet build "$root/samples/dotnet/Transfer" -c Release -nologo -v q >"$log" 2>&1 ||
     fail "the demo builds" "$(tail -n 5 "$log")"
-check "a large file that is there anyway" 0 "nothing is left behind"
+if [ "$(uname)" = Linux ]; then
+    name="./demo.sh: a picture moves between two processes, one of them is killed, and then a file is copied"
+    part='' check "$name" 0 'SHA-256 [0-9a-f]*, and nothing is left behind'
+    for text in '^A picture of 1280 x 720 moves from .NET to' \
+        "^A picture .* to ${c_too:-Python}, process [0-9]*, through posix:/demo-[0-9a-f]*\$" \
+        '^Process [0-9]* was killed by SIGKILL. Process [0-9]* took over and went on with frame [0-9]*\.$' \
+        '^[0-9]* frames, [0-9,]* MB, [0-9,]* MB/s, each of them whole, [0-9]* missed\.$'; do
+        grep -q "$text" "$log" || fail "$name" "the output lacks \"$text\""
+    done
+    awk '/each of them whole/ { whole = 1 } /receives through/ && !whole { exit 1 }' "$log" ||
+        fail "$name" "the copies do not come last"
+else
+    name="a large file that is there anyway"
+    check "$name" 0 "nothing is left behind"
+fi
+copied "$name" "$(sed -n 's/^\(.*\), [0-9,]* bytes, from process .*/\1/p' "$log")"
 check "a small file" 0 "$(sha256 <"$work/small file" | cut -c1-64), and nothing is left behind" "$work/small file"
 cd "$work/elsewhere" || exit 1
 check "a file named relative to another folder" 0 "nothing is left behind" "../small file"
@@ -177,6 +213,7 @@ if command -v script >/dev/null && [ "$(uname)" = Linux ]; then
         "$work/typescript" >"$log" 2>&1 </dev/null
     code=$?
     if [ $code = 0 ] && grep -q "$(printf '\033')" "$work/typescript"; then
+        no_percent "a bar on a terminal"
         pass "a bar on a terminal"
     else
         fail "a bar on a terminal" "exit code $code, or no escape codes"
@@ -224,6 +261,7 @@ seen() {
     "$root/eng/demo-screen.py" "$work/typescript" >"$work/screen" 2>>"$log"
     left=$(leftovers)
     cat "$work/screen" >>"$log"
+    no_percent "$name"
     for text; do
         grep -qE -- "$text" "$work/screen" || { fail "$name" "the screen lacks \"$text\""; return; }
     done
@@ -238,43 +276,49 @@ moving() {
     local name killed='^text Process [0-9]+ was killed by SIGKILL\.$'
     local took='^text Process [0-9]+ took over and goes on\.$'
     local whole='^text [0-9]+ frames, .* each of them whole, [0-9]+ missed\.'
+    local live='^text [0-9]+ frames/s, [0-9]+ MB/s, [0-9]+ missed$'
+    local hash text language rows=()
     part='--only picture'
-    name="a picture moves between two processes, and one of them is killed"
-    check "$name" 0 'was killed by SIGKILL. Process [0-9]* took over and went on with frame [0-9]*\.$'
-    check "$name, in lines" 0 '^A picture of 1280 x 720 moves from .NET to C, process [0-9]*, through'
-    [ "$(wc -l <"$log")" = 3 ] || fail "$name, in three lines" "$(wc -l <"$log") lines"
     CC=/nonexistent check "without a C compiler Python shows it" 0 'from .NET to Python'
     check "pictures of a file that are none" 1 "is no sequence of pictures" --frames "$work/small file"
     check "pictures of no file" 2 "no such file" --frames "$work/none"
     check "a part that there is not" 2 "picture or copies" --only all
 
     pictures "$work/pictures" '\377\0\0' '\0\377\0' '\0\0\377' '\377\377\377'
-    check "the pictures of a file" 0 '^A picture of 64 x 36 moves' --frames "$work/pictures"
+    name="the pictures of a file"
+    check "$name" 0 '^A picture of 64 x 36 moves' --frames "$work/pictures"
+    [ "$(wc -l <"$log")" = 3 ] || fail "$name, in three lines" "$(wc -l <"$log") lines"
 
     if ! command -v script >/dev/null || ! command -v python3 >/dev/null; then
         echo "SKIP demo: the picture on a terminal: no script(1), or no python3"
         return
     fi
-    name="the picture is on the terminal"
-    on_terminal "$name" 100 30 --only picture
+    name="the picture is on the terminal, and the copies below it"
+    hash=$(sha256 <"$work/small file" | cut -c1-64)
+    for text in posix systemv systemv-84; do
+        for language in .NET $c_too; do rows+=("$text .* $language .* [0-9,]+ MB/s .* ${hash:0:8}.*${hash:56} "); done
+    done
+    on_terminal "$name" 100 30 "'$work/small file'"
     # 30 rows less that of the cursor and four of text; twice as high as wide, of 1280 x 720
-    seen "$name" 5 $((88 * 25)) 100 "$killed" "$took" "$whole" '^text Frame [0-9]+: drawn by process [0-9]+ in .NET'
+    seen "$name" 5 $((88 * 25)) 100 "$killed" "$took" "$whole" "$live" \
+        '^text Frame [0-9]+: drawn by process [0-9]+ in .NET' "${rows[@]}"
     [ "$(number halves)" -ge 100 ] || fail "$name" "the halves of a cell are the same"
     name="the pictures of a file are on the terminal"
     on_terminal "$name" 80 24 --only picture --frames "'$work/pictures'"
-    seen "$name" 4 600 1 "$killed" "$took" "$whole"
+    seen "$name" 4 600 1 "$killed" "$took" "$whole" "$live"
     for colour in '38;2;255;0;0m' '48;2;0;255;0m' '38;2;0;0;255m' '38;2;255;255;255m'; do
         grep -qF "$colour" "$work/typescript" || fail "$name" "the colour $colour is missing"
     done
     name="Python shows it on a terminal as well"
     CC=/nonexistent on_terminal "$name" 80 24 --only picture
-    seen "$name" 5 600 100 "$killed" "$took" "$whole" 'in Python$'
+    seen "$name" 5 600 100 "$killed" "$took" "$whole" "$live" 'in Python$'
     for case in "NO_COLOR=1 100 30" "TERM=dumb 100 30" "LANG=C 39 30" "LANG=C 100 12"; do
         # shellcheck disable=SC2086 # three words
         set -- $case
         name="no picture, but lines: $1, $2 columns, $3 lines"
         run_watched "$(patient 300)" "$log" env TERM=xterm-256color script -qec \
             "stty cols $2 rows $3; export $1; '$demo' --only picture" "$work/typescript"
+        no_percent "$name"
         if grep -q "$(printf '\342\226\200')" "$work/typescript"; then fail "$name" "there is one"
         elif ! grep -q 'took over and went on' "$work/typescript"; then fail "$name" "the lines are missing"
         else pass "$name"; fi
@@ -306,7 +350,8 @@ in_window() {
         return
     fi
     mkdir "$work/screen-files"
-    Xvfb -displayfd 3 -screen 0 960x600x24 -nolisten tcp -fbdir "$work/screen-files" 3>"$work/display" \
+    # Without a cursor, which would be among the pixels.
+    Xvfb -displayfd 3 -screen 0 960x600x24 -nocursor -nolisten tcp -fbdir "$work/screen-files" 3>"$work/display" \
         >"$log" 2>&1 &
     xvfb=$!
     # shellcheck disable=SC2064 # now
@@ -341,30 +386,47 @@ in_window() {
     else
         echo "SKIP demo: the viewer builds by its CMake file: cmake is missing (Debian package cmake)"
     fi
-    mkfifo "$work/words"
-    exec 4<>"$work/words"
+    mkfifo "$work/words" "$work/told"
+    exec 4<>"$work/words" 5<>"$work/told"
     "$built" draw posix:/demo-window "$work/first" <&4 >"$log" 2>&1 &
     first=$!
     within "$(patient 60)" test -e /dev/shm/demo-window
-    "$qt" /demo-window <&4 >>"$log" 2>&1 &
+    "$qt" /demo-window <&5 >>"$log" 2>&1 &
     job=$!
-    shows() { # COLOURS...
-        colours=$("$root/eng/demo-screen.py" --window "$screen" 240 135 720 135 240 405 720 405 2>>"$log" |
-            tr '\n' ' ')
-        [ "$colours" = "$* " ]
+    # Every pixel of the quarters: 64 x 36 pixels become 960 x 540, each a square of 15, so no colour is mixed. Below
+    # them two lines of text, whose edges are mixed with black.
+    shows() { # COLOUR COLOUR COLOUR COLOUR COLOURS_OF_THE_LAST_LINE (a pattern)
+        colours=$("$root/eng/demo-screen.py" --window "$screen" 0 0 480 270 480 0 480 270 0 270 480 270 \
+            480 270 480 270 0 570 960 30 2>>"$log" | tr '\n' ' ')
+        [[ $colours =~ ^"$1 $2 $3 $4 "$5\ $ ]]
     }
-    if within "$(patient 60)" shows ff0000 00ff00 0000ff ffffff; then pass "$name"; else
+    line() { "$root/eng/demo-screen.py" --text "$screen" 0 570 960 30; }
+    if within "$(patient 60)" shows ff0000 00ff00 0000ff ffffff 000000; then pass "$name"; else
         fail "$name" "its colours are $colours"
     fi
     kill -KILL "$first"
     wait "$first" 2>/dev/null
-    "$built" draw posix:/demo-window "$work/second" <&4 >>"$log" 2>&1 &
-    second=$!
-    name="the window shows what the process draws that took over"
-    if within "$(patient 60)" shows 00ffff ff00ff ffff00 4080c0; then pass "$name"; else
+    name="the window tells in red of a process that was killed"
+    echo "Process $first was killed by SIGKILL." >&5
+    if within "$(patient 60)" shows ff0000 00ff00 0000ff ffffff '000000(,[0-9a-f]{2}0000)+'; then pass "$name"; else
         fail "$name" "its colours are $colours"
     fi
-    exec 4>&-
+    line >"$work/red"
+    "$built" draw posix:/demo-window "$work/second" <&4 >>"$log" 2>&1 &
+    second=$!
+    name="the window shows what the process draws that took over, and tells of it in green"
+    if ! within "$(patient 60)" shows 00ffff ff00ff ffff00 4080c0 '000000(,00[0-9a-f]{2}00)+'; then
+        fail "$name" "its colours are $colours"
+    # It is the line that was there, and then more.
+    elif ! line | awk 'NR == FNR { red[FNR] = $0; next }
+        index($0, red[FNR]) != 1 { exit wrong = 1 }
+        length($0) > length(red[FNR]) + 20 { more = 1 }
+        END { exit wrong || !more }' "$work/red" -; then
+        fail "$name" "nothing stands behind the line that was there"
+    else
+        pass "$name"
+    fi
+    exec 4>&- 5>&-
     kill -TERM "$second"
     wait "$second" 2>/dev/null
     rm -f /dev/shm/demo-window # the first one made it
