@@ -99,7 +99,8 @@ fi
 
 guest=$out/guest
 rm -rf "$guest"
-mkdir -p "$guest"/{bin,lib/aarch64-linux-gnu,dev,proc,sys,tmp,root,run,usr/bin}
+mkdir -p "$guest"/{bin,lib/aarch64-linux-gnu,dev,etc,proc,sys,tmp,root,run,usr/bin}
+cp "$debian"/etc/{passwd,group} "$guest/etc/"
 cp "$image/root/usr/bin/busybox" "$guest/bin/"
 cp "$image"/root/usr/bin/{setpriv,unshare,ipcs,lsipc,perl} "$guest/usr/bin/" # busybox has others of some of these names
 libraries=$image/root/usr/lib/aarch64-linux-gnu
