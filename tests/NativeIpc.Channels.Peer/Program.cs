@@ -18,7 +18,7 @@ using NativeIpc.Channels.Peer;
 //   await KEY write|read|follow  waits for room for 2000 bytes, for a message, or for one of a topic: "armed" before
 //                                each sleep, "long" behind it where the sleep is a long one, then "done"
 //   turn KEY write|read          has the turn: "held", then waits for a line
-//   half KEY WRITER              fills half of a message: "half", then waits for a line and shows all of it: "whole"
+//   half KEY WRITER [topic]      fills half of a message: "half", then waits for a line and shows all of it: "whole"
 //   lapped KEY found|copied|place
 //                                reads from a topic: says so between its look at a message and its copy, or behind
 //                                that, or before the end of a read in place, and waits for a line: "read N M", its
@@ -291,16 +291,21 @@ void Turn()
 
 void Half()
 {
-    using SharedRing ring = SharedRing.OpenExisting(key);
-    using SharedRingWriter writer = ring.OpenWriter();
+    using SharedTopic? topic = words.Length > 3 ? SharedTopic.OpenExisting(key) : null;
+    using SharedTopicWriter? speaker = topic?.OpenWriter();
+    using SharedRing? ring = topic is null ? SharedRing.OpenExisting(key) : null;
+    using SharedRingWriter? writer = ring?.OpenWriter();
     byte[] message = new byte[1000];
     Message.Fill(message, ulong.Parse(words[2], CultureInfo.InvariantCulture), 1);
-    if (!writer.TryReserve(message.Length, out Span<byte> place)) throw new InvalidOperationException("No room.");
+    Span<byte> place;
+    if (writer is null) place = speaker!.Reserve(message.Length);
+    else if (!writer.TryReserve(message.Length, out place)) throw new InvalidOperationException("No room.");
     message.AsSpan(0, message.Length / 2).CopyTo(place);
     Console.WriteLine("half");
     Console.ReadLine();
     message.AsSpan(message.Length / 2).CopyTo(place[(message.Length / 2)..]);
-    writer.Commit();
+    writer?.Commit();
+    speaker?.Commit();
     Console.WriteLine("whole");
 }
 

@@ -20,11 +20,7 @@ public sealed class StoppedTests : LanguageTests
         using SharedRing ring = SharedRing.CreateNew(key, 4096, form);
         using SharedRingReader reader = ring.OpenReader();
         Process peer = In(language, "half", key, "7");
-        Assert.Equal("half", Line(peer));
-        Shell.Run("kill", ["-STOP", $"{peer.Id}"]);
-        while (ring.Writer.State == SharedChannelPeerState.Living) Thread.Yield();
-        var stopped = new SharedChannelPeer(SharedChannelPeerState.Stopped, peer.Id);
-        Assert.Equal(stopped, ring.Writer);
+        SharedChannelPeer stopped = Stopped(peer, () => ring.Writer);
         Task<bool> next = Task.Run(() =>
         {
             Assert.True(ring.TryOpenWriter(Watchdog, out SharedRingWriter? writer));
@@ -37,9 +33,7 @@ public sealed class StoppedTests : LanguageTests
         Assert.False(reader.TryRead(TimeSpan.FromMilliseconds(200), out _));
         Assert.Equal((stopped, false), (ring.Writer, next.IsCompleted));
 
-        peer.StandardInput.WriteLine();
-        Shell.Run("kill", ["-CONT", $"{peer.Id}"]);
-        Assert.Equal("whole", Line(peer));
+        GoesOn(peer);
         Assert.True(reader.TryRead(Watchdog, out ReadOnlySpan<byte> got));
         Assert.Equal((7UL, 1UL), Message.Read(got));
         reader.Release();
@@ -48,6 +42,38 @@ public sealed class StoppedTests : LanguageTests
         reader.Release();
         Assert.False(next.Result);
         Assert.False(reader.TryRead(out _));
+    }
+
+    [Theory]
+    [InlineData("dotnet")]
+    [InlineData("c")]
+    public void A_stopped_writer_of_a_topic_is_not_robbed_and_its_message_is_given_when_it_goes_on(string language)
+    {
+        NativeIpcKey key = NextKey();
+        using SharedTopic topic = SharedTopic.CreateNew(key, 1024);
+        using SharedTopicReader reader = topic.OpenReader();
+        byte[] got = new byte[reader.LongestMessage];
+        Process peer = In(language, "half", key, "7", "topic");
+        SharedChannelPeer stopped = Stopped(peer, () => topic.Writer);
+        Task<bool> next = Task.Run(() =>
+        {
+            Assert.True(topic.TryOpenWriter(Watchdog, out SharedTopicWriter? writer));
+            using (writer)
+            {
+                writer.Write([2]);
+                return writer.TookOver;
+            }
+        });
+        Assert.False(reader.WaitToRead(TimeSpan.FromMilliseconds(200)));
+        Assert.Equal((stopped, false), (topic.Writer, next.IsCompleted));
+
+        GoesOn(peer);
+        Assert.False(next.Result);
+        Assert.True(reader.TryRead(got, out int length));
+        Assert.Equal((7UL, 1UL), Message.Read(got.AsSpan(0, length)));
+        Assert.True(reader.TryRead(got, out length));
+        Assert.Equal((1, 2, 2L, 0L), (length, got[0], reader.Position, reader.Missed));
+        Assert.False(reader.TryRead(got, out _));
     }
 
     [Theory]
@@ -89,5 +115,23 @@ public sealed class StoppedTests : LanguageTests
             Message.Fill(writer.Reserve(1000), 7, number);
             writer.Commit();
         }
+    }
+
+    /// <summary>Stops one that has written half of a message.</summary>
+    private static SharedChannelPeer Stopped(Process peer, Func<SharedChannelPeer> look)
+    {
+        Assert.Equal("half", Line(peer));
+        Shell.Run("kill", ["-STOP", $"{peer.Id}"]);
+        while (look().State == SharedChannelPeerState.Living) Thread.Yield();
+        var stopped = new SharedChannelPeer(SharedChannelPeerState.Stopped, peer.Id);
+        Assert.Equal(stopped, look());
+        return stopped;
+    }
+
+    private static void GoesOn(Process peer)
+    {
+        peer.StandardInput.WriteLine();
+        Shell.Run("kill", ["-CONT", $"{peer.Id}"]);
+        Assert.Equal("whole", Line(peer));
     }
 }

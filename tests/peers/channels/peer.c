@@ -8,8 +8,8 @@
  *   hold NAME [topic]              becomes the writer of the ring: "held", then waits for a line; topic: of the topic,
  *                                  with half of a message written
  *   put NAME LEDGER ID POINT NTH COUNT [go], take NAME LEDGER AREA POINT NTH once|again, turn NAME write|read,
- *   await NAME write|read|follow, half NAME WRITER, lapped NAME found|copied|place
- *                                  as tests/NativeIpc.Channels.Peer/Program.cs has them
+ *   await NAME write|read|follow, half NAME WRITER [topic],
+ *   lapped NAME found|copied|place as tests/NativeIpc.Channels.Peer/Program.cs has them
  *   unfenced PROGRAM ...           becomes the program, which the kernel refuses membarrier(2)
  * Messages are those of tests/NativeIpc.Channels.Peer/Message.cs. */
 #define _GNU_SOURCE
@@ -168,22 +168,32 @@ static int hold_topic(const char *name) {
     return 0;
 }
 
-static int half(const char *name, uint64_t self) {
-    nativeipc_channel ring;
+static int half(const char *name, uint64_t self, int is_topic) {
+    nativeipc_channel channel;
     nativeipc_ring_writer writer;
+    nativeipc_topic_writer speaker;
     uint8_t *place;
     const size_t length = 1000;
     fill(buffer, length, self, 1);
-    if (nativeipc_ring_open(&ring, name) != 0) return fail("open");
-    if (nativeipc_ring_open_writer(&ring, &writer, 0) != 0) return fail("open_writer");
-    if ((place = (uint8_t *)nativeipc_ring_reserve(&writer, length)) == NULL) return fail("reserve");
+    if ((is_topic ? nativeipc_topic_open(&channel, name, 0) : nativeipc_ring_open(&channel, name)) != 0)
+        return fail("open");
+    if ((is_topic ? nativeipc_topic_open_writer(&channel, &speaker, 0)
+                  : nativeipc_ring_open_writer(&channel, &writer, 0)) != 0)
+        return fail("open_writer");
+    place = (uint8_t *)(is_topic ? nativeipc_topic_reserve(&speaker, length) : nativeipc_ring_reserve(&writer, length));
+    if (place == NULL) return fail("reserve");
     memcpy(place, buffer, length / 2);
     say_and_wait("half");
     memcpy(place + length / 2, buffer + length / 2, length - length / 2);
-    if (nativeipc_ring_append(&writer, length) != 0 || nativeipc_ring_flush(&writer) != 0) return fail("flush");
+    if (is_topic) {
+        if (nativeipc_topic_commit(&speaker, length) != 0) return fail("commit");
+        nativeipc_topic_close_writer(&speaker);
+    } else {
+        if (nativeipc_ring_append(&writer, length) != 0 || nativeipc_ring_flush(&writer) != 0) return fail("flush");
+        nativeipc_ring_close_writer(&writer);
+    }
     printf("whole\n");
-    nativeipc_ring_close_writer(&writer);
-    nativeipc_channel_close(&ring);
+    nativeipc_channel_close(&channel);
     return 0;
 }
 
@@ -426,7 +436,8 @@ int main(int count, char **words) {
     if (count == 3 && strcmp(words[1], "latest") == 0) return latest(words[2]);
     if (count == 3 && strcmp(words[1], "hold") == 0) return hold(words[2]);
     if (count == 4 && strcmp(words[1], "hold") == 0) return hold_topic(words[2]);
-    if (count == 4 && strcmp(words[1], "half") == 0) return half(words[2], strtoull(words[3], NULL, 10));
+    if (count >= 4 && strcmp(words[1], "half") == 0)
+        return half(words[2], strtoull(words[3], NULL, 10), count == 5);
     if (count == 4 && strcmp(words[1], "lapped") == 0) return lapped(words[2], words[3]);
     if (count >= 4 && strcmp(words[1], "layout") == 0)
         return layout(words[2], strtoull(words[3], NULL, 16), count == 5);
