@@ -95,8 +95,8 @@ public abstract class LanguageTests : ChannelTests
                 _ => WithQt("6", "qt6-base-dev"),
             };
             _ = Shell.Run(Peers.Require(compiler, language == "musl" ? "musl-tools" : compiler),
-                ["-O2", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(root, "include"), "-o", program, .. what])
-                .Succeeded;
+                ["-O2", "-Wall", "-Wextra", "-Werror", "-I", Path.Combine(root, "include"), "-o", program, .. what],
+                watchdog: Patience.Minutes(3)).Succeeded;
         }
 
         return program;
