@@ -59,6 +59,10 @@ done
     { say 'This needs root, a Debian on x64 with debootstrap, and the .NET SDK.' >&2; exit 2; }
 
 export NATIVEIPC_SLOWNESS=${NATIVEIPC_SLOWNESS:-$(slowness)}
+# What is run, before it changes; "+" when it is more than the commit, but for what this command writes itself.
+commit=$(git rev-parse --short=8 HEAD 2>/dev/null) || commit=-
+[ "$commit" = - ] || [ -z "$(git status --porcelain -- . ':!docs/platforms.md' ':!docs/containers.md' \
+    ':!bench/README.md')" ] || commit=$commit+
 if [ -z "${NATIVEIPC_BUILT:-}" ]; then
     dotnet build NativeIpc.slnx -c Release -nologo -v q -p:RunAnalyzers=false || exit 1
 fi
@@ -93,7 +97,8 @@ for name; do
     [ $((p + f)) != 0 ] || { f=1; say "  FAIL $name: it ran no test"; }
     [ "$f" = 0 ] || ended=1
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    [ -z "$writes_rows" ] || python3 eng/platforms/table.py row docs/platforms.md "$name" "$out/lines.txt" || ended=1
+    [ -z "$writes_rows" ] || python3 eng/platforms/table.py row docs/platforms.md "$name" "$out/lines.txt" "$commit" ||
+        ended=1
     coloured "$([ "$f" = 0 ] && say 32 || say 31)" \
         "$name: $p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
 done

@@ -51,6 +51,21 @@ case $? in
     *) verdict "$name" "$(head -n 5 <<<"$found" | tr '\n' ' ')" ;;
 esac
 
+# ./platforms.sh writes the rows of docs/platforms.md.
+row=$(mktemp -d)
+cp docs/platforms.md "$row/page.md"
+printf 'FACTS\tkernel\tlibrary\truntime\tmachine\nRAN\tsuite\t3\t0\t1\n' >"$row/lines"
+said=$(python3 eng/platforms/table.py row "$row/page.md" musl "$row/lines" 0123abcd+ 2>&1)
+verdict 'a row of docs/platforms.md says what was run, and of which commit' "$said$(
+    grep -qE '^\| `musl` \| kernel .* \| suite 3 \| 3 \| 0 \| 1 \| [0-9-]+ \| `0123abcd\+` \|$' "$row/page.md" ||
+        echo 'table.py does not write it so; '
+    diff <(grep -v '^| `musl`' docs/platforms.md) <(grep -v '^| `musl`' "$row/page.md") | head -n 1)"
+rm -rf "$row"
+verdict 'each row of docs/platforms.md names its commit' "$(awk -F ' [|] ' '
+    /^\| Platform/ { width = NF; at = 1; next }
+    at && !/^\|/ { exit }
+    at && !/^\|-/ && (NF != width || $NF !~ /^((by )?`[0-9a-f]+[+]?`|–) [|]$/) { print $1 }' docs/platforms.md)"
+
 # Written by a whole run of the interop tests, which test.sh does before.
 matrix='the matrix in docs/interop.md is the one of the tests'
 if ! [ -f artifacts/interop-matrix.md ]; then

@@ -3,7 +3,9 @@
 
     table.py xunit NAME FILE CODE       lines of a recipe (lib.sh) from a result file of xunit
     table.py lines NAME LOG CODE        the same from lines that begin with PASS, FAIL or SKIP
-    table.py row DOCUMENT NAME LINES    puts the row of a platform, made of a recipe's lines, into the document's table
+    table.py row DOCUMENT NAME LINES COMMIT
+                                        puts the row of a platform, made of a recipe's lines, into the document's table;
+                                        COMMIT is what the run was built from
     table.py counts DOCUMENT LOG TIMES  writes the table of instructions on arm64 from a log of the emulated machine,
                                         beside the ratios of times on x64 (bench/results.tsv)
     table.py places DOCUMENT FOLDER     writes the table of containers.sh from what NativeIpc.Peer --essentials said
@@ -56,7 +58,7 @@ def lines(name, log, code):
            [line[5:] for line in said if line.startswith("SKIP ")], code)
 
 
-def row(document, name, path):
+def row(document, name, path, commit):
     facts, emulator, ran = None, "–", []
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -73,7 +75,7 @@ def row(document, name, path):
     passed, failed, skipped = (sum(column) for column in list(zip(*ran))[1:])
     kernel, library, runtime, machine = facts
     cells = [f"`{name}`", kernel, library, runtime, machine, emulator, what, str(passed), str(failed), str(skipped),
-             datetime.date.today().isoformat()]
+             datetime.date.today().isoformat(), f"`{commit}`" if commit != "-" else "–"]
     with open(document, encoding="utf-8") as file:
         text = file.read().split("\n")
     new = "| " + " | ".join(cells) + " |"
