@@ -18,22 +18,25 @@ cd "$(dirname "$0")" || exit 2
 root=$PWD
 . eng/lib.sh
 
-# name         recipe in eng/platforms, with its arguments; what it is
+# name             recipe in eng/platforms, with its arguments; what it is
 platforms="
-dotnet-11      dotnet.sh 11.0.0           # .NET 11 on this machine's C library
-glibc-2.31     glibc.sh bullseye          # Debian 11's C library
-glibc-2.41     glibc.sh trixie            # Debian 13's C library
-glibc-2.43     glibc.sh sid               # the C library of Debian's unstable
-glibc-mixed    glibc.sh --peers sid       # suite on this machine's C library, its peers on unstable's
-musl           musl.sh                    # musl, .NET's runtime for it
-wine-10        wine.sh 10                 # Windows x64 by Debian 13's Wine, without the work-arounds for Wine 8
-wine-8         wine.sh 8                  # Windows x64 by Debian 12's Wine, with them
-qt-6.11        qt.sh                      # Qt of Debian's unstable as a peer, and its answers about keys
-containers     containers.sh              # sandboxes and containers: writes docs/containers.md as well
-arm64-4k       arm64.sh arm64             # native AOT in an emulated machine, pages of 4 KiB
-arm64-16k      arm64.sh arm64-16k         # the same with pages of 16 KiB
-arm64-clr      arm64.sh arm64 clr         # the conformance suite there, with the JIT compiler
-arm64-count    arm64.sh arm64 count       # instructions of hot operations, ours and C's: writes bench/README.md
+dotnet-11         dotnet.sh 11.0.0           # .NET 11 on this machine's C library
+glibc-2.31        glibc.sh bullseye          # Debian 11's C library
+glibc-2.36        glibc.sh bookworm          # Debian 12's C library
+glibc-2.41        glibc.sh trixie            # Debian 13's C library
+glibc-2.43        glibc.sh sid               # the C library of Debian's unstable
+glibc-mixed       glibc.sh --peers sid       # suite on this machine's C library, its peers on unstable's
+glibc-mixed-2.31  glibc.sh --peers bullseye # the same, its peers on Debian 11's
+glibc-mixed-2.41  glibc.sh --peers trixie  # the same, its peers on Debian 13's
+musl              musl.sh                    # musl, .NET's runtime for it
+wine-10           wine.sh 10                 # Windows x64 by Debian 13's Wine, without the work-arounds for Wine 8
+wine-8            wine.sh 8                  # Windows x64 by Debian 12's Wine, with them
+qt-6.11           qt.sh                      # Qt of Debian's unstable as a peer, and its answers about keys
+containers        containers.sh              # sandboxes and containers: writes docs/containers.md as well
+arm64-4k          arm64.sh arm64             # native AOT in an emulated machine, pages of 4 KiB
+arm64-16k         arm64.sh arm64-16k         # the same with pages of 16 KiB
+arm64-clr         arm64.sh arm64 clr         # the conformance suite there, with the JIT compiler
+arm64-count       arm64.sh arm64 count       # instructions of hot operations, ours and C's: writes bench/README.md
 "
 list() { grep -v '^$' <<<"$platforms"; }
 recipe_of() { awk -v name="$1" '$1 == name { sub(/ *#.*/, ""); $1 = ""; print substr($0, 2) }' <<<"$platforms"; }
