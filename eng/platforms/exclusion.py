@@ -6,7 +6,7 @@
 MUSL and GLIBC are NativeIpc.Peer on those; INDEX is the list that eng/peers.sh writes, whose programs join where they
 have the object. Each program adds ADDITIONS times to one number, in three steps that another one would
 spoil, under the lock of its segment. Then one of the two takes as many permits as a third program gives. A line PASS or
-FAIL for each. The protocol: tests/peers/PROTOCOL.md.
+FAIL for each, and SKIP for each program that is missing. The protocol: tests/peers/PROTOCOL.md.
 """
 import os
 import subprocess
@@ -42,9 +42,13 @@ class Peer:
 
 
 def others(index, names):
+    """Those that are there, with the words that start them; and those that are not, each with the reason."""
     with open(index, encoding="utf-8") as file:
-        lines = [line.rstrip("\n").split("\t") for line in file]
-    return [(line[0], line[3:]) for line in lines if line[0] in names and line[1] == "ok"]
+        lines = {line[0]: line[1:] for line in (line.rstrip("\n").split("\t") for line in file)}
+    here = [(name, lines[name][2:]) for name in names if lines.get(name, [""])[0] == "ok"]
+    missing = [(name, lines[name][1] if name in lines else "eng/peers.sh does not name it")
+               for name in names if lines.get(name, [""])[0] != "ok"]
+    return here, missing
 
 
 def under_one_lock(key, additions, programs):
@@ -85,12 +89,14 @@ def permits(number, maker, taker, giver):
 
 def main(additions, index, musl, glibc):
     musl, glibc = ("musl", [musl]), ("glibc", [glibc])
-    c = others(index, ("c",))
+    c, without_c = others(index, ("c",))
     folder = tempfile.mkdtemp()
     checks = []
     for kind in ("posix", "systemv"):
         key = "posix:/both" if kind == "posix" else f"systemv:{folder}/both"
-        joined = others(index, LOCKERS[kind])
+        joined, missing = others(index, LOCKERS[kind])
+        for name, reason in missing:
+            print(f"SKIP {kind}: {name} at the lock of musl and glibc: {reason}", flush=True)
         title = ", ".join(name for name, _ in joined)
         for one, other in ((musl, glibc), (glibc, musl)):
             checks.append((f"{kind}: one lock of {one[0]}, which makes it, {other[0]}, {title}",
@@ -98,8 +104,11 @@ def main(additions, index, musl, glibc):
                            under_one_lock(key, additions, [one, other, *joined])))
     # On musl glibc's semaphore NAME is called sem.NAME.
     keys = {"musl": "posix:/sem.permits", "glibc": "posix:/permits", "c": "posix:/permits"}
+    for name, reason in without_c:
+        print(f"SKIP posix: {name} at a semaphore of musl or glibc: {reason}", flush=True)
+    with_c = [(musl, program) for program in c] + [(program, musl) for program in c]
     for maker in (musl, glibc):
-        for taker, giver in ((musl, glibc), (glibc, musl), (musl, *c), (*c, musl)):
+        for taker, giver in [(musl, glibc), (glibc, musl), *with_c]:
             checks.append((f"posix: a semaphore of {maker[0]}: {taker[0]} takes what {giver[0]} gives",
                            lambda trio=(maker, taker, giver):
                            permits(additions, *((program, keys[program[0]]) for program in trio))))
