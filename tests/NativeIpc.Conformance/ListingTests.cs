@@ -78,6 +78,19 @@ public abstract class ListingTests<TProvider> : ConformanceTests<TProvider>
                 ? (found.Value, found.Traits) : default;
     }
 
+    [BackendFact(Needs.Linux)]
+    public void A_kept_semaphore_without_a_permit_is_no_lock_and_outlives_the_mending()
+    {
+        // With musl a semaphore and a segment of one name are one file.
+        NativeIpcKey key = NextKey();
+        SystemSemaphore.CreateNew(key, 0, new SystemSemaphoreOptions { Removal = RemovalPolicy.Keep }).Dispose();
+        IpcObjectInfo found = Listed(key, IpcObjectKind.SystemSemaphore)!;
+        Assert.Equal((0, IpcObjectTraits.None), (found.Value, found.Traits & IpcObjectTraits.LockOfSegment));
+        foreach (IpcFinding finding in IpcObjects.Diagnose().Where(finding => finding.Subject?.Key == key))
+            Assert.False(finding.IsSafeToFix || IpcObjects.TryMend(finding), finding.Summary);
+        Assert.Equal(0, Listed(key, IpcObjectKind.SystemSemaphore)!.Value);
+    }
+
     [BackendFact(Needs.Linux | Needs.Leftovers)]
     public void What_a_killed_process_leaves_is_unused_and_can_be_removed_as_it_was_listed()
     {
