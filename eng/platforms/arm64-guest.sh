@@ -50,9 +50,9 @@ if [ "$what" = count ]; then
     # What the kernel has to do after its start shall not be counted; with nothing to do its clock leaps.
     sleep 60
     ./clock
-    # The hottest operations, each by both programs.
+    # The hottest operations, each by both programs; of rings what takes one processor.
     operations='posix.try_pair posix.wait_pair sysv.pair lock.posix lock.sysv event.pair posix.sem.open posix.sem.create
-        sysv.sem.open posix.shm4k.attach_detach pp.posix.1'
+        sysv.sem.open posix.shm4k.attach_detach posix.shm4k.create_destroy pp.posix.1 ring.trip.1'
     for program in yard_c NativeIpc.Yardstick; do
         # shellcheck disable=SC2086 # words
         { ./$program $operations; echo $? >/tmp/code; } | while read -r line; do
