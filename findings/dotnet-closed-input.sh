@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # .NET 11.0.0 starts no program whose standard input is closed, and ends as if it had been killed.
 # Guess: a closed standard input matters to a program that reads it, which finds its end or an error at once.
-# Seen (Microsoft.NETCore.App 10.0.12 and 11.0.0): 11.0.0 duplicates descriptor 0 while it starts, gives up on EBADF, and
-# says "Failed to create CoreCLR, HRESULT: 0x8007FF07". Its exit code, 137, is what shells and containers say of a
+# Seen (Microsoft.NETCore.App 10.0.12 and 11.0.0): 11.0.0 duplicates descriptor 0 while it starts, gives up on EBADF,
+# and says "Failed to create CoreCLR, HRESULT: 0x8007FF07". Its exit code, 137, is what shells and containers say of a
 # SIGKILL. A closed output or error output does no harm. 10.0.12 duplicates it, too, but has made a pipe before, whose
 # reading end is descriptor 0 then: it starts, and a program that reads its standard input waits for ever, in that pipe.
 . "$(dirname "$0")/lib.sh"
@@ -24,7 +24,8 @@ X
 cat >start.cs <<'CS'
 string zero = new FileInfo("/proc/self/fd/0").LinkTarget!;
 int ends = Directory.GetFiles("/proc/self/fd").Count(each => new FileInfo(each).LinkTarget == zero);
-File.WriteAllText("said", "started, input " + (zero.StartsWith("pipe:") ? $"a pipe, {ends} descriptors of it here" : zero));
+string input = zero.StartsWith("pipe:") ? $"a pipe, {ends} descriptors of it here" : zero;
+File.WriteAllText("said", "started, input " + input);
 if (args.Length > 0) Console.In.Read();
 CS
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 NUGET_PACKAGES=$work/packages
