@@ -25,12 +25,17 @@ public abstract class NamedObjectTests : IDisposable
 
     private protected PeerProcess Peer() => Start("NativeIpc.NamedObjects.Peer", "PeerFolder");
 
-    /// <summary>Starts a program of the build; one for Windows stands beside this one.</summary>
+    /// <summary>Starts a program of the build; those that eng/wine-publish.sh makes stand beside this one.</summary>
     private protected PeerProcess Start(string name, string folder, params string[] arguments)
     {
-        string program = OperatingSystem.IsWindows() ? Path.Combine(AppContext.BaseDirectory, name + ".exe")
-            : Path.Combine(typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-                .Single(data => data.Key == folder).Value!, name);
+        string file = OperatingSystem.IsWindows() ? name + ".exe" : name;
+        string program = Path.Combine(AppContext.BaseDirectory, file);
+        if (!File.Exists(program))
+        {
+            program = Path.Combine(typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                .Single(data => data.Key == folder).Value!, file);
+        }
+
         PeerProcess peer = PeerProcess.Start(program, arguments);
         _peers.Add(peer);
         return peer;
