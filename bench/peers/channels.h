@@ -312,8 +312,8 @@ static void follow(const char *name, volatile long *ready)
             && errno != EAGAIN))
             y_die("follow");
 }
-/* The time of a message of 64 KiB or 1 MiB, in 64 or 8 places, while 0, 1 or 8 readers on the other core copy the latest
-   one, as often as they come to it. */
+/* The time of a message of 64 KiB or 1 MiB, in 64 or 8 places, while 0, 1 or 8 readers on the other core copy the
+   latest one, as often as they come to it. */
 static void run_topic(const char *name)
 {
     int readers = atoi(strrchr(name, '.') + 1), is_large = strstr(name, ".1m.") != NULL;

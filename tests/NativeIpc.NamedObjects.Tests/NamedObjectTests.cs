@@ -29,13 +29,9 @@ public abstract class NamedObjectTests : IDisposable
     private protected PeerProcess Start(string name, string folder, params string[] arguments)
     {
         string file = OperatingSystem.IsWindows() ? name + ".exe" : name;
-        string program = Path.Combine(AppContext.BaseDirectory, file);
-        if (!File.Exists(program))
-        {
-            program = Path.Combine(typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-                .Single(data => data.Key == folder).Value!, file);
-        }
-
+        string program = Path.Combine(typeof(NamedObjectTests).Assembly
+            .GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == folder).Value!, file);
+        if (!File.Exists(program)) program = Path.Combine(AppContext.BaseDirectory, file);
         PeerProcess peer = PeerProcess.Start(program, arguments);
         _peers.Add(peer);
         return peer;
