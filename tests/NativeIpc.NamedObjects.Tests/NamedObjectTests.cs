@@ -28,14 +28,14 @@ public abstract class NamedObjectTests : IDisposable
     /// <summary>Starts a program of the build; those that eng/wine-publish.sh makes stand beside this one.</summary>
     private protected PeerProcess Start(string name, string folder, params string[] arguments)
     {
-        string file = OperatingSystem.IsWindows() ? name + ".exe" : name;
-        string program = Path.Combine(AppContext.BaseDirectory, file);
-        if (!File.Exists(program))
+        string there = AppContext.BaseDirectory;
+        if (!File.Exists(Path.Combine(there, name + ".dll"))) // the build puts only its host there
         {
-            program = Path.Combine(typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-                .Single(data => data.Key == folder).Value!, file);
+            there = typeof(NamedObjectTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                .Single(data => data.Key == folder).Value!;
         }
 
+        string program = Path.Combine(there, OperatingSystem.IsWindows() ? name + ".exe" : name);
         PeerProcess peer = PeerProcess.Start(program, arguments);
         _peers.Add(peer);
         return peer;
