@@ -192,7 +192,7 @@ public sealed class ShowTests : IDisposable
             touch /dev/shm/e; $N show posix:/e | head -n 1
             for o in '-n 5' '-o 0' '-n 5 --json'; do $N show posix:/e $o; echo $?; done
             $N show posix:/e -S 'u8 a'; echo $?
-            printf a > /dev/shm/f; $N show -g 'posix:/*' -n 1 | grep -c 61
+            printf a > /dev/shm/f; $N show -g 'posix:/*' -n 1 | grep -c '^00000000  61 '
             """);
         Assert.Equal("segment     posix:/e\n2\n2\n2\n2\n1\n", result.Output);
         Assert.Equal(4, Regex.Count(result.Error, "is for the bytes of a segment, and posix:/e is empty"));
