@@ -89,9 +89,12 @@ public class OwnHandlerTests
         AssertLeft(false);
     }
 
+    /// <summary>Whether the signal ends it nobody can tell before. The runtime sends it again, with the default action
+    /// back: the kernel drops that for process number 1, unless the main thread is in a handler and holds it back; then
+    /// it is fatal (seen with Linux 6.18, on one machine always and on another one never).</summary>
     [Fact]
     [NeedsRoot(Victims.WhyRoot)]
-    public void A_signal_that_does_not_end_process_number_1_removes_nothing()
+    public void A_signal_to_process_number_1_removes_nothing_whether_or_not_it_ends()
     {
         VictimResult result = Victims.Run(new Situation { IsProcessOne = true },
         [
@@ -99,8 +102,11 @@ public class OwnHandlerTests
             $"segment-open {_keys[0]}", $"segment-open {_keys[1]}", $"semaphore-open {_keys[2]}",
             $"semaphore-open {_keys[3]}",
         ]);
-        result.Did([.. s_madeAll, "registered", "sent", "handled", "opened 4096", "opened 4096", "opened", "opened"]);
-        AssertLeft(false);
+        string[] all = [.. s_madeAll, "registered", "sent", "handled", "opened 4096", "opened 4096", "opened", "opened"];
+        bool hasEnded = result.ExitCode == 128 + 15;
+        Assert.InRange(result.Outcomes.Length, s_madeAll.Length + 1, all.Length);
+        result.Did(hasEnded ? all[..result.Outcomes.Length] : all);
+        AssertLeft(hasEnded);
     }
 
     [Fact]

@@ -18,7 +18,8 @@ namespace NativeIpc.Lifetime;
 /// which, so the answer is no. Any other handler is that of a native host, which may go on.</para>
 /// <para>What stood before the runtime's own handler nobody can ask. A plain .NET host sets none; so with a native
 /// host, or libraries loaded before it (LD_PRELOAD), the answer is no.</para>
-/// <para>Process number 1 of a PID namespace is not ended by a signal with the default action.</para>
+/// <para>Process number 1 of a PID namespace is not ended by a signal with the default action, but for one that the
+/// runtime sends again while the main thread is in its handler: nobody can tell before.</para>
 /// </remarks>
 internal static class SignalEnds
 {
