@@ -11,8 +11,8 @@
 #                        beside Redis and PostgreSQL, where they are installed; net11 and musl are ours on those: .NET
 #                        11 comes from NuGet, musl needs Debian's packages musl-tools and libssl3; iceoryx needs iceoryx
 #                        and libiceoryx-posh-dev); c is the base of the ratios
-#     --worst-of N       the table shows of each target the worst of this run and of the last N - 1 whole ones, which
-#                        bench/runs keeps: for runs that are hours apart
+#     --worst-of N       the table, and what is compared with later, is of each row the worst of this run and of the
+#                        last N - 1 whole ones, which bench/runs keeps: for runs that are hours apart
 #     --compare          measures, names what has become slower than bench/results.tsv says by more than the noise, and
 #                        fails if anything has; writes nothing. What seems slower is measured twice more, and named if
 #                        it is so each time. A table of another machine gives ratios and counts only
@@ -374,8 +374,13 @@ if [ -n "$compare" ]; then
         done <<<"$groups"
         say "$slower" "Again, time $time of 2: ${prefixes[*]}"
         measure "$out/again-$time.tsv" "$rounds"
-        "$report" results "$out/again-$time.tsv" "$machine" "$out/again-$time-results.tsv" || exit 2
+        "$report" results "$machine" "$out/again-$time-results.tsv" "$out/again-$time.tsv" || exit 2
         again+=("$out/again-$time-results.tsv")
+        # Further rounds of the run, for --tables
+        [ -z "$whole" ] || awk -F'\t' -v OFS='\t' -v before=$((time * rounds)) '{ $1 += before } 1' \
+            "$out/again-$time.tsv" >>"$out/whole.tsv"
+        [ -z "$whole" ] || sed -i "2s/ rounds: [^.]*/ rounds: $rounds, $((time * rounds)) more of what seemed slower/" \
+            "$out/about"
     done
     "$report" compare bench/results.tsv "$out/results.tsv" ${again[@]+"${again[@]}"}
     exit

@@ -1,6 +1,6 @@
 using NativeIpc.BenchReport;
 
-// What bench.sh calls: report RUNS BENCH_FOLDER OUT_FOLDER MACHINE ABOUT [EARLIER_RUNS...], results RUNS MACHINE TO,
+// What bench.sh calls: report RUNS BENCH_FOLDER OUT_FOLDER MACHINE ABOUT [EARLIER_RUNS...], results MACHINE TO RUNS...,
 // compare LAST NOW [AGAIN...], missing RUNS PEER LIST.
 switch (args)
 {
@@ -14,7 +14,8 @@ switch (args)
         foreach (string orphan in explanations.Keys.Except(
             [.. targets.Select(Tables.Key), .. runs.Workloads.Select(Tables.PlatformKey)]))
             Console.Error.WriteLine($"explanations.tsv: no target is '{orphan}'.");
-        string reached = Tables.Targets([runs, .. earlier.Select(Runs.Read)], targets, explanations);
+        Runs[] together = [runs, .. earlier.Select(Runs.Read)];
+        string reached = Tables.Targets(together, targets, explanations);
         File.WriteAllText(Path.Combine(to, "targets.md"), reached);
         File.WriteAllText(Path.Combine(to, "RESULTS.md"), $"""
             # Results
@@ -45,12 +46,12 @@ switch (args)
             ## What only the library has
             {Tables.Alone(runs)}
             """);
-        Result.Write(Path.Combine(to, "results.tsv"), machine, Result.Of(runs));
+        Result.Write(Path.Combine(to, "results.tsv"), machine, Result.Worst(together));
         Console.WriteLine(File.ReadAllText(Path.Combine(to, "RESULTS.md")));
         return 0;
 
-    case ["results", var measured, var where, var table]:
-        Result.Write(table, where, Result.Of(Runs.Read(measured)));
+    case ["results", var where, var table, .. var measured]:
+        Result.Write(table, where, Result.Worst(measured.Select(Runs.Read)));
         return 0;
 
     case ["compare", var last, var now, .. var again]:
@@ -76,6 +77,6 @@ switch (args)
 
     default:
         Console.Error.WriteLine("usage: NativeIpc.BenchReport report RUNS BENCH_FOLDER OUT_FOLDER MACHINE ABOUT "
-            + "[EARLIER_RUNS...] | results RUNS MACHINE TO | compare LAST NOW [AGAIN...] | missing RUNS PEER LIST");
+            + "[EARLIER_RUNS...] | results MACHINE TO RUNS... | compare LAST NOW [AGAIN...] | missing RUNS PEER LIST");
         return 2;
 }

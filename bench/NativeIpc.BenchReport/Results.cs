@@ -18,6 +18,12 @@ internal sealed record Result(string Workload, string Peer, int Rounds, double M
            select new Result(workload, peer, measured.Count, measured.Median, measured.Min, measured.Max, ratio?.Median,
                ratio?.Spread);
 
+    /// <summary>Of each row the worst of several runs: by its ratio where it has one, else by its value.</summary>
+    public static IEnumerable<Result> Worst(IEnumerable<Runs> runs)
+        => runs.SelectMany(Of).GroupBy(result => (result.Workload, result.Peer))
+            .Select(same => same.MaxBy(result => result.Ratio ?? (same.Any(other => other.Ratio is not null)
+                ? double.MinValue : result.Median))!);
+
     public static void Write(string path, string machine, IEnumerable<Result> results)
         => File.WriteAllLines(path, [Machine + machine, Head,
             .. results.Select(r => string.Create(CultureInfo.InvariantCulture,
