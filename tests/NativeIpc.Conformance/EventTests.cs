@@ -304,7 +304,7 @@ public abstract partial class EventTests<TProvider> : ConformanceTests<TProvider
         for (int round = 0; round < 50; round++)
         {
             Task[] sleepers = [Start(opened.Wait), Start(opened.Wait)];
-            // System V counts who is asleep, and each sleeps for 50 ms at a time: nothing may come between this and Set.
+            // System V counts who is asleep, and each sleeps for 50 ms at a time: nothing may come between it and Set.
             AwaitSleepers(opened, 2);
             if (OperatingSystem.IsWindows()) Spins(); // from being counted to being asleep
             else if (!Backend.IsSystemV) Sleeping.AwaitHere(opened.Opened.WaitWord, 2);

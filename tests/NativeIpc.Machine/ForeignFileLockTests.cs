@@ -184,11 +184,11 @@ public class ForeignFileLockTests
                 Assert.Throws<NativeIpcException>(() => first.Lock(TestContext.Current.CancellationToken)).Error);
         }
 
-        // A thread that was left in the queue has the file for a moment
+        // The two threads that were left in the queue have the file for a moment, each
         Assert.True(first.TryLock(TimeSpan.FromMinutes(1), out SharedMemoryLock made,
             TestContext.Current.CancellationToken));
         made.Dispose();
-        using (new Held(key.NativeKey))
+        using (new Held(key.NativeKey, waits: true))
         {
             Assert.True(second.TryLock(out SharedMemoryLock held));
             Assert.False(first.TryLock(out _)); // it is the same lock
