@@ -102,7 +102,8 @@ public class OwnHandlerTests
             $"segment-open {_keys[0]}", $"segment-open {_keys[1]}", $"semaphore-open {_keys[2]}",
             $"semaphore-open {_keys[3]}",
         ]);
-        string[] all = [.. s_madeAll, "registered", "sent", "handled", "opened 4096", "opened 4096", "opened", "opened"];
+        string[] all = [.. s_madeAll, "registered", "sent", "handled", "opened 4096", "opened 4096", "opened",
+            "opened"];
         bool hasEnded = result.ExitCode == 128 + 15;
         Assert.InRange(result.Outcomes.Length, s_madeAll.Length + 1, all.Length);
         result.Did(hasEnded ? all[..result.Outcomes.Length] : all);
