@@ -5,7 +5,7 @@ namespace NativeIpc.Machine;
 /// <summary>A program with signal handlers of its own decides whether a signal ends it; what it owns goes when it ends,
 /// not before.</summary>
 [NeedsLinux("Looks at Linux's files.")]
-public class OwnHandlerTests
+public sealed class OwnHandlerTests : IDisposable
 {
     private readonly NativeIpcKey[] _keys =
         [.. Enumerable.Range(0, 4).Select(i => TestRun.NewKey(i % 2 == 0 ? Backend.Posix : Backend.SystemV))];
@@ -116,6 +116,16 @@ public class OwnHandlerTests
         VictimResult result = Victims.Run(Situation.Plain, [.. _keys[..2].Select(key => $"segment-drop-locked {key}")]);
         result.Did("dropped", "dropped");
         AssertLeft(false);
+    }
+
+    /// <summary>What a test that failed has left.</summary>
+    public void Dispose()
+    {
+        foreach (NativeIpcKey key in _keys)
+        {
+            SharedMemory.Remove(key);
+            SystemSemaphore.Remove(key);
+        }
     }
 
     private void AssertLeft(bool expected)
