@@ -72,16 +72,27 @@ check() { # NAME CONDITION...: a test of test(1)
 }
 command() { echo "$1"; } # a line for a peer
 
-./NativeIpc.Aot >/tmp/aot
-check 'native AOT: every step' "$(tail -n 1 /tmp/aot)" = 'all ok'
-grep '^ok ' /tmp/aot | sed 's/^ok /PASS native AOT: /'
-grep '^FAILED' /tmp/aot | sed 's/^FAILED/FAIL native AOT:/'
-essentials() { # WHERE
-    ./NativeIpc.Peer --essentials arm- | while read -r type step result reason; do
-        [ "$result" = ok ] && echo "PASS $1: $type $step" || echo "FAIL $1: $type $step: $reason"
+steps() { # WHERE COMMAND...
+    where=$1
+    shift
+    "$@" >/tmp/aot
+    check "$where: every step" "$(tail -n 1 /tmp/aot)" = 'all ok'
+    sed -n "s/^ok /PASS $where: /p; s/^FAILED/FAIL $where:/p" /tmp/aot
+}
+essentials() { # WHERE [WORD...]: words before the command
+    where=$1
+    shift
+    "$@" ./NativeIpc.Peer --essentials arm- | while read -r type step result reason; do
+        [ "$result" = ok ] && echo "PASS $where: $type $step" || echo "FAIL $where: $type $step: $reason"
     done
 }
+grep -q atomics /proc/cpuinfo && lse=yes || lse=no
+echo "the processor has LSE: $lse"
+steps 'native AOT' ./NativeIpc.Aot
 essentials essentials
+# Each thread makes its fences itself then (ProcessBarrier).
+steps 'native AOT, membarrier refused' ./unfenced ./NativeIpc.Aot
+essentials 'membarrier refused' ./unfenced
 # A kernel that lacks one of these says so: quotas, in that of Debian 13 too.
 for options in huge=always noswap usrquota,usrquota_block_hardlimit=16M; do
     if mount -t tmpfs -o "mode=1777,$options" tmpfs /dev/shm 2>/tmp/why; then
@@ -121,7 +132,8 @@ for type in posix systemv; do
     command 'shm add a 4 1' >&6
     read -r answer <&7
     read -r answer <&7
-    for program in ./NativeIpc.Peer ./peer-c ./NativeIpc.Peer; do
+    for program in ./NativeIpc.Peer ./peer-c './unfenced ./NativeIpc.Peer'; do
+        # shellcheck disable=SC2086 # words
         { command "shm open a $key rw"; command 'shm add a 0 20000'; command exit; } | $program >/dev/null &
         pids="$pids $!"
     done
@@ -130,7 +142,7 @@ for type in posix systemv; do
     pids=
     command 'shm read a 0 4' >&6
     read -r _ answer <&7
-    check "$type: 60,000 additions of three processes, one of them C, under one lock" "$answer" = 60ea0000
+    check "$type: 60,000 additions under one lock: C, and one without membarrier, too" "$answer" = 60ea0000
 
     # The keeper locks, and is killed with the lock.
     command 'shm lock a' >&6
