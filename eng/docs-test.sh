@@ -60,6 +60,12 @@ verdict 'a row of docs/platforms.md says what was run, and of which commit' "$sa
     grep -qE '^\| `musl` \| kernel .* \| suite 3 \| 3 \| 0 \| 1 \| [0-9-]+ \| `0123abcd\+` \|$' "$row/page.md" ||
         echo 'table.py does not write it so; '
     diff <(grep -v '^| `musl`' docs/platforms.md) <(grep -v '^| `musl`' "$row/page.md") | head -n 1)"
+cp bench/README.md "$row/page.md"
+printf 'COUNT\t%s\tlock.posix\t%s\n' yard_c 200 NativeIpc.Yardstick 300 >"$row/log"
+said=$(python3 eng/platforms/table.py counts "$row/page.md" "$row/log" bench/results.tsv 2>&1)
+verdict 'the table of instructions on arm64 has the counts, and the ratio of the last times' "$said$(
+    grep -qE '^\| `lock.posix` \| 200 \| 300 \| 1\.50× \| [0-9.]+× \|$' "$row/page.md" ||
+        echo 'table.py does not write it so')"
 rm -rf "$row"
 verdict 'each row of docs/platforms.md names its commit' "$(awk -F ' [|] ' '
     /^\| Platform/ { width = NF; at = 1; next }

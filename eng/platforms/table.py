@@ -128,7 +128,7 @@ def counts(document, log, times):
                 said.setdefault(words[2], {})[words[1]] = float(words[3])
     with open(times, encoding="utf-8") as file:
         on_x64 = {words[0]: words[6] for words in (line.rstrip("\n").split("\t") for line in file)
-                  if words[1] == "aot"}
+                  if words[1:2] == ["aot"]}  # the first line names the machine
     rows = [(name, both["yard_c"], both["NativeIpc.Yardstick"]) for name, both in said.items()
             if len(both) == 2 and not name.endswith(("_left", ".cpu"))]
     if not rows:
