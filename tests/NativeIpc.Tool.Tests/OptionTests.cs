@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
@@ -19,6 +20,9 @@ public partial class OptionTests
     /// <c>./test.sh --long</c>.</summary>
     private static bool IsTried(OptionProof one, OptionProof other)
         => (one.Option + other.Option).Sum(character => character) % Sample.Of(1, 3) == 0;
+
+    // A line without options, or with one alone, is what all others of its verb are compared with.
+    private static readonly ConcurrentDictionary<string, string> s_outcomes = new();
 
     private static Dictionary<string, string[]> Spellings { get; } = [];
 
@@ -52,8 +56,7 @@ public partial class OptionTests
         foreach (OptionProof? second in beside)
         {
             string other = second?.Option ?? "";
-            string[] outcomes = Run(Script(proof, other));
-            (string without, string with) = (outcomes[0], outcomes[1]);
+            (string without, string with) = (Outcome(proof, other), Outcome(proof, other, proof.Option));
             bool isRefused = with.StartsWith("2\n", StringComparison.Ordinal);
             if (second is null) AssertActs(proof, int.Parse(with.Split('\n')[0], CultureInfo.InvariantCulture), with);
             else if (isRefused && !without.StartsWith("2\n", StringComparison.Ordinal) && !proof.Refuses
@@ -93,61 +96,61 @@ public partial class OptionTests
     private static bool Names(OptionProof proof, string verb, string option)
         => Spellings[$"{verb} {option}"].Contains(proof.Option.Split(' ')[0]);
 
-    /// <summary>Runs the line, with another option, without and with the option, each time in the same
-    /// surroundings.</summary>
-    private static string Script(OptionProof proof, string other)
+    /// <summary>What a line with these options comes to, in surroundings of its own that are always the same. What
+    /// depends on the machine is run each time.</summary>
+    private static string Outcome(OptionProof proof, params string[] options)
+    {
+        string script = Script(proof, string.Join(' ', options.Where(option => option.Length > 0)),
+            proof.Waits && !options.Contains(proof.Option));
+        return proof.MayFind ? Run(script) : s_outcomes.GetOrAdd(script, Run);
+    }
+
+    private static string Script(OptionProof proof, string options, bool waits)
     {
         var script = new StringBuilder($$"""
             mkdir /dev/shm/.work && mount -t tmpfs -o mode=1777 tmpfs "$PWD" && cd "$PWD" || exit 99
-            log=$(mktemp -u /tmp/nipc-log.XXXXXX); trap 'rm -f "$log"' EXIT
-            fresh() {
-                exec 7<&- 8<&-; rm -rf -- ./* /dev/shm/*; ipcrm --all 2> /dev/null
-                sem() { { printf "\\$(printf %o $2)"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }
-            }
+            sem() { { printf "\\$(printf %o $2)"; head -c 31 /dev/zero; } > /dev/shm/sem.$1; }
             state() {
-                for file in /dev/shm/* *; do
-                    [ -f "$file" ] && stat -c '%n %s %a %g' "$file" && od -An -tx1 -N64 "$file"
-                done
-                ipcs -m | awk 'NR > 3 { print $1, $3, $4, $5, $6 }'; ipcs -s | awk 'NR > 3 { print $1, $3, $4, $5 }'
-            }
-            # Ends what goes on for ever by a signal (a job in the background ignores SIGINT) once it has said
-            # something.
-            watched() {
-                "$@" > "$log" 2>&1 & p=$!
-                while [ ! -s "$log" ] && kill -0 $p 2> /dev/null; do sleep 0.01; done
-                state; kill -TERM $p 2> /dev/null; wait $p; code=$?; cat "$log"; return $code
+                set --
+                for file in /dev/shm/* *; do [ ! -f "$file" ] || set -- "$@" "$file"; done
+                [ $# = 0 ] || { stat -c '%n %s %a %g' "$@"; head -v -c 64 "$@" | od -An -v -tx1; }
+                awk 'FNR > 1 { print $3, $4, FILENAME ~ /shm/ ? $7 " " $8 : $5 }' /proc/sysvipc/shm /proc/sysvipc/sem
             }
 
             """);
-        foreach (string option in (string[])["", proof.Option])
+        string line = proof.Line.Replace("{}", options, StringComparison.Ordinal);
+        string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
+        bool goesOn = Regex.IsMatch(line, @" -W| --hold");
+        if (goesOn)
         {
-            string line = proof.Line.Replace("{}", $"{other} {option}", StringComparison.Ordinal);
-            string program = line.StartsWith("script ", StringComparison.Ordinal) ? line : $"$N {line}";
-            bool goesOn = Regex.IsMatch(line, @" -W| --hold");
-            string time = proof.Waits && option.Length == 0 ? "0.5" : "100";
-            string start = (goesOn ? "watched " : $"timeout -s INT {time} ")
-                + (proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "") + program;
-            script.Append("fresh\n").Append(proof.SetUp)
-                .Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n");
-            script.Append("echo \"$said\"; state; echo '").Append(Mark).Append("end'\n");
+            // Ends what goes on for ever by a signal (a job in the background ignores SIGINT) once it has said
+            // something.
+            script.Append("""
+                log=$(mktemp -u /tmp/nipc-log.XXXXXX); trap 'rm -f "$log"' EXIT
+                watched() {
+                    "$@" > "$log" 2>&1 & p=$!
+                    while [ ! -s "$log" ] && kill -0 $p 2> /dev/null; do sleep 0.01; done
+                    state; kill -TERM $p 2> /dev/null; wait $p; code=$?; cat "$log"; return $code
+                }
+
+                """);
         }
 
-        return script.Append("exit 0\n").ToString();
+        string start = (goesOn ? "watched " : waits ? "timeout -s INT 0.5 " : "")
+            + (proof.IsOfUser ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "") + program;
+        return script.Append(proof.SetUp)
+            .Append($"said=$({{ {start} < /dev/null; echo \"{Mark}code $?\"; }} 2>&1 | tr -d '\\000')\n")
+            .Append("echo \"$said\"; state; exit 0\n").ToString();
     }
 
-    private static string[] Run(string script)
+    private static string Run(string script)
     {
         ShellResult result = Alone.Run(script);
         Assert.SkipWhen(result.ExitCode == 99, $"This container does not let the machine be made so: {result.Error}");
-        string[] parts = result.Succeeded.Split($"{Mark}end\n", StringSplitOptions.RemoveEmptyEntries);
-        return [.. parts.Select(Outcome)];
 
         // First the exit code; without what differs from run to run.
-        static string Outcome(string part)
-        {
-            string code = Code().Match(part).Groups[1].Value;
-            return $"{code}\n{Changing().Replace(part, "~")}";
-        }
+        string said = result.Succeeded;
+        return $"{Code().Match(said).Groups[1].Value}\n{Changing().Replace(said, "~")}";
     }
 
     [GeneratedRegex(Mark + @"code (\d+)")]
