@@ -82,28 +82,41 @@ public class KeyCodeTests : OneType
         return Shell.Run(program, []).Succeeded;
     }
 
-    /// <summary>By the compiler of the SDK, against the library that stands beside this program instead of the
-    /// package.</summary>
+    /// <summary>By the compiler of the SDK and the analyzers that it always asks, against the library that stands
+    /// beside this program instead of the package.</summary>
     private static string RunCSharp(string folder, string code)
     {
-        File.WriteAllText(Path.Combine(folder, "open.csproj"), $"""
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-                <ImplicitUsings>enable</ImplicitUsings>
-                <Features>FileBasedProgram</Features>
-                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
-                <InvariantGlobalization>true</InvariantGlobalization>
-              </PropertyGroup>
-              <ItemGroup>
-                <Reference Include="NativeIpc" HintPath="{Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll")}" />
-              </ItemGroup>
-            </Project>
+        const string usings = "IO;Linq;Net.Http;Collections.Generic;Threading;Threading.Tasks";
+        Write(folder, "usings.cs", "global using System;\n"
+            + string.Concat(usings.Split(';').Select(name => $"global using System.{name};\n")));
+        string config = Write(folder, "build.globalconfig", """
+            is_global = true
+            build_property.TargetFramework = net10.0
+            build_property.TargetFrameworkIdentifier = .NETCoreApp
+            build_property.TargetFrameworkVersion = v10.0
+            build_property._SupportedPlatformList = Linux,macOS,Windows
+            build_property.InvariantGlobalization = true
             """);
-        Write(folder, "open.cs", code);
-        return Shell.Run(Peers.Require("dotnet", "dotnet-sdk-10.0"), ["run", "--project", folder], folder,
-            watchdog: Patience.Minutes(3)).Succeeded;
+        string library = Path.Combine(AppContext.BaseDirectory, "NativeIpc.dll");
+        string[] references = [.. Directory.GetFiles(Nipc.References, "*.dll"), library];
+        string[] analyzers = ["Microsoft.CodeAnalysis.NetAnalyzers.dll",
+            "Microsoft.CodeAnalysis.CSharp.NetAnalyzers.dll"];
+        string dotnet = Peers.Require("dotnet", "dotnet-sdk-10.0");
+        _ = Shell.Run(dotnet, ["exec", Nipc.Compiler, "-nologo", "-noconfig", "-warnaserror", "-warn:10",
+            "-features:FileBasedProgram", "-out:open.dll", $"-analyzerconfig:{config}",
+            .. references.Select(path => "-reference:" + path),
+            .. analyzers.Select(name => "-analyzer:" + Path.Combine(Nipc.Analyzers, name)), "usings.cs",
+            Write(folder, "open.cs", code)], folder, watchdog: Patience.Minutes(3)).Succeeded;
+        Write(folder, "open.runtimeconfig.json", $$"""
+            {
+              "runtimeOptions": {
+                "framework": { "name": "Microsoft.NETCore.App", "version": "{{Environment.Version}}" },
+                "configProperties": { "System.Globalization.Invariant": true }
+              }
+            }
+            """);
+        File.Copy(library, Path.Combine(folder, "NativeIpc.dll"));
+        return Shell.Run(dotnet, ["exec", Path.Combine(folder, "open.dll")]).Succeeded;
     }
 
     /// <summary>With Qt 6.8 in the folder of Debian 13 that eng/peers.sh makes; where it is not, the test is

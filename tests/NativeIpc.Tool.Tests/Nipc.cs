@@ -23,6 +23,15 @@ internal static class Nipc
     /// <summary>The folder of the documents.</summary>
     internal static string Documents { get; } = Metadata("Documents");
 
+    /// <summary>The compiler of the SDK that has built this.</summary>
+    internal static string Compiler { get; } = Metadata("Compiler");
+
+    /// <summary>The folder of .NET's assemblies that a compiler is given.</summary>
+    internal static string References { get; } = Metadata("References");
+
+    /// <summary>The folder of the analyzers that this SDK asks without being told.</summary>
+    internal static string Analyzers { get; } = Metadata("Analyzers");
+
     /// <summary>The tool's code, also where a native file is what runs.</summary>
     internal static Assembly Code { get; } = Assembly.LoadFrom(Path.Combine(Metadata("ToolFolder"), "nipc.dll"));
 
