@@ -54,7 +54,7 @@ tool                 dotnet 900 tool-aot,peers         NIPC=$root/artifacts/nipc
 pack                 script 900 build,tool-aot         eng/pack-test.sh
 conformance          dotnet 600 -                      $suite --filter-not-trait Needs=Windows Calls=plain
 models               script 900 -                      tests/models/run.sh
-guides               dotnet 600 peers                  NativeIpc.Guides
+guides               dotnet 600 tool-aot,peers         NIPC=$root/artifacts/nipc/nipc NativeIpc.Guides
 demo                 script 600 build,wine-publish     eng/demo-test.sh
 services             dotnet 400 -                      $locks --filter-trait Needs=service
 interop              dotnet 300 peers,aot              NativeIpc.Interop

@@ -20,8 +20,10 @@ internal static class Place
         "nativeipc",
         "trixie");
 
-    /// <summary>nipc, for this dotnet.</summary>
-    internal static string Tool { get; } = Of("Tool");
+    /// <summary>The words that start nipc: the native file that NIPC names (test.sh gives it, as it starts in a
+    /// third of the time), otherwise nipc for this dotnet.</summary>
+    internal static string Nipc { get; } = Environment.GetEnvironmentVariable("NIPC") is { Length: > 0 } given
+        && File.Exists(given) ? $"\"{Path.GetFullPath(given)}\"" : $"{Dotnet} exec \"{Of("Tool")}\"";
 
     /// <summary>The source generator of NativeIpc.Channels, for the compiler of the pages.</summary>
     internal static string LayoutGenerator { get; } = Assembled("NativeIpc.Channels.Generators", "netstandard2.0");

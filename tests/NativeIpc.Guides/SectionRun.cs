@@ -168,7 +168,7 @@ internal sealed class SectionRun : IDisposable
             + $"exec \"$project/bin/{Place.Built}/$name\" \"$@\"";
         WriteScript(PathOf("bin/dotnet"), "[ \"$1\" = run ] || exit 2\n"
             + $"if [ \"$2\" = --project ]; then\n{sample}\nfi\nfile=$2\nshift 2\n{run}");
-        if (!IsForWindows) WriteScript(PathOf("bin/nipc"), $"exec {Place.Dotnet} exec \"{Place.Tool}\" \"$@\"");
+        if (!IsForWindows) WriteScript(PathOf("bin/nipc"), $"exec {Place.Nipc} \"$@\"");
         if (!IsForWindows) return;
         foreach (string program in Directory.EnumerateFiles(_folder, "*.exe"))
             WriteScript(PathOf("bin/" + Path.GetFileName(program)), $"exec {Place.WineRun} {program} \"$@\"");
