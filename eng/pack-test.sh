@@ -142,7 +142,7 @@ else
         'DistributedLock.Core NativeIpc NativeIpc.DistributedLock '
 fi
 
-# From a clean copy in another folder the same bytes must come out.
+# From a clean copy in another folder the same bytes must come out, whose surface has been validated already.
 revision=$(git -C "$root" rev-parse HEAD 2>/dev/null)
 folder=$work/another/longer/NativeIpc
 mkdir -p "$folder/src"
@@ -153,7 +153,8 @@ done
 cp "$root"/Directory.* "$root"/*.* "$root/LICENSE" "$root/.editorconfig" "$folder/" 2>/dev/null
 mkdir "$folder/eng"
 cp -R "$root/eng/icon.png" "$root/eng/baseline" "$root/eng/ahead.proj" "$folder/eng/"
-pack "$folder" "$folder/out" "$libraries" ${revision:+-p:SourceRevisionId=$revision} ||
+pack "$folder" "$folder/out" "$libraries" -m:1 -p:EnablePackageValidation=false \
+    ${revision:+-p:SourceRevisionId=$revision} ||
     fail "packs in a copy" "dotnet pack failed"
 mkdir "$folder/package" "$folder/symbols"
 for library in $libraries; do
@@ -172,16 +173,11 @@ for library in $analyzers; do
     verify "the same ${file##*/} from a clean folder elsewhere" "differs" cmp "$folder/$file" "$work/$file"
 done
 
-# A fresh project that has nothing but the package: no other source, an empty package cache.
-mkdir "$work/hello"
-cp "$root/samples/dotnet/Hello/Program.cs" "$work/hello/"
-cat >"$work/hello/nuget.config" <<CONFIG
-<configuration>
-  <packageSources><clear /><add key="here" value="$packages" /></packageSources>
-  <fallbackPackageFolders><clear /></fallbackPackageFolders>
-</configuration>
-CONFIG
-cat >"$work/hello/Hello.csproj" <<PROJECT
+# fresh FOLDER PACKAGE [PROPERTIES]: a program that uses the package. Its text comes from standard input.
+fresh() {
+    mkdir -p "$work/$1"
+    cat >"$work/$1/Program.cs"
+    cat >"$work/$1/Hello.csproj" <<PROJECT
 <Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>
     <OutputType>Exe</OutputType>
@@ -190,14 +186,67 @@ cat >"$work/hello/Hello.csproj" <<PROJECT
     <Nullable>enable</Nullable>
     <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
     <NuGetAudit>false</NuGetAudit>
+    <OutDir>built/</OutDir>
+    <PublishDir>published/</PublishDir>
+    ${3:-}
   </PropertyGroup>
   <ItemGroup>
-    <PackageReference Include="NativeIpc" Version="$version" />
+    <PackageReference Include="$2" Version="$version" />
   </ItemGroup>
 </Project>
 PROJECT
+}
+# together NAME BUILT PUBLISHED: the projects in these folders, by one start of MSBuild, which takes longer than most of
+# them. After one that fails the others go on; see made.
+together() {
+    local project=$work/$1.proj
+    {
+        say '<Project><ItemGroup>'
+        for folder in $2; do say "<Built Include=\"$work/$folder/Hello.csproj\" />"; done
+        for folder in $3; do say "<Published Include=\"$work/$folder/Hello.csproj\" />"; done
+        say '</ItemGroup>'
+        say '<Target Name="Restore"><MSBuild Projects="@(Built);@(Published)" Targets="Restore" /></Target>'
+        say '<Target Name="Publish">'
+        say '<MSBuild Projects="@(Built)" Targets="Build" ContinueOnError="ErrorAndContinue" />'
+        say '<MSBuild Projects="@(Published)" Targets="Publish" />'
+        say '</Target></Project>'
+    } >"$project"
+    NUGET_PACKAGES=$work/cache dotnet publish "$project" -c Release -nologo -v q -m:1 >"$work/$1.log" 2>&1 ||
+        grep -E 'error|warning' "$work/$1.log" | sort -u | sed 's/^/    /' >&2
+}
+# made CHECK LOG FILE: whether the project of this folder has been built without a word, into this file.
+made() {
+    local words
+    words=$(grep -F "${PWD#"$work"}/Hello.csproj" "$work/$2.log" | grep -m 3 -E 'error|warning')
+    if [ -z "$words" ] && [ -e "$3" ]; then return; fi
+    fail "$1" "not built: ${words:-see what was said of another}"
+    return 1
+}
+
+# Fresh projects that have nothing but the package: no other source, an empty package cache.
+fresh hello NativeIpc <"$root/samples/dotnet/Hello/Program.cs"
+cat >"$work/hello/nuget.config" <<CONFIG
+<configuration>
+  <packageSources><clear /><add key="here" value="$packages" /></packageSources>
+  <fallbackPackageFolders><clear /></fallbackPackageFolders>
+</configuration>
+CONFIG
+library='<OutputType>Library</OutputType><TreatWarningsAsErrors>false</TreatWarningsAsErrors>'
+library="$library<RunAnalyzers>true</RunAnalyzers>"
+fresh platforms NativeIpc.Inspection "$library" <"$root/tests/NativeIpc.Platforms/Warned.cs"
+fresh analyzed NativeIpc "$library" <<'CODE'
+namespace NativeIpc.Use;
+
+public static class Analyzed
+{
+    public static void Hold(SharedMemory segment) => segment.Lock();
+}
+CODE
+for folder in platforms analyzed; do cp "$work/hello/nuget.config" "$work/$folder/"; done
+together fresh 'hello platforms analyzed' ''
+
 cd "$work/hello" || exit 1
-if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hello/out" >"$work/hello.log" 2>&1; then
+if made "a fresh project builds against the package" fresh built/Hello; then
     pass "a fresh project builds against the package"
     verify "the package came from the folder" "not in the isolated cache" \
         test -s "$work/cache/nativeipc/$version/lib/net10.0/NativeIpc.dll"
@@ -207,7 +256,7 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hel
     fi
     run_watched "$(patient 60)" said $own sh -c '
         [ -z "$2" ] || mount -t tmpfs tmpfs /dev/shm
-        "$1/out/Hello"
+        "$1/built/Hello"
         code=$?
         ls -A /dev/shm 2>/dev/null | grep org.example. >"$1/left"
         exit $code' sh "$work/hello" "$own"
@@ -222,99 +271,20 @@ if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/hel
     else
         pass "the example leaves nothing behind"
     fi
-else
-    sed 's/^/    /' "$work/hello.log" >&2
-    fail "a fresh project builds against the package" "dotnet build failed"
-fi
-
-# Machine code for Linux is in the package beside the IL: the JIT then compiles none of the library for the first lock,
-# and whoever needs IL (trimmer, native compiler) finds it in the same file.
-published() { # NAME SAYS PROPERTY...: publishes the program of the folder with the package, and runs it
-    local name=$1 says=$2
-    shift 2
-    if ! NUGET_PACKAGES=$work/cache dotnet publish -c Release -nologo -v q -o "$PWD/out" "$@" >log 2>&1; then
-        sed 's/^/    /' log >&2
-        fail "$name" "dotnet publish failed"
-        return 1
-    fi
-    if grep -qE 'warning (IL|AOT|TRIM|NETSDK)[0-9]+' log; then fail "$name" "$(grep -m 3 warning log)"; return 1; fi
-    run_watched "$(patient 60)" said "$PWD/out/Hello"
-    if [ "$(cat said)" = "$says" ]; then pass "$name"; else fail "$name" "$(cat said)"; return 1; fi
-}
-for rid in linux-x64 linux-musl-x64 linux-arm64 linux-musl-arm64; do
-    verify "the package has machine code for $rid" "missing, or no larger than the IL" \
-        test "$(wc -c <"$work/package/NativeIpc/runtimes/$rid/lib/net10.0/NativeIpc.dll")" -gt \
-        "$(wc -c <"$work/package/NativeIpc/lib/net10.0/NativeIpc.dll")"
-done
-if [ "$(uname -sm)" = 'Linux x86_64' ]; then
-    mkdir "$work/ahead"
-    cd "$work/ahead" || exit 1
-    # What others have made comes from where this machine has it: for native files the compiler, for example.
-    cat >nuget.config <<CONFIG
-<configuration>
-  <packageSources><add key="here" value="$packages" /></packageSources>
-  <packageSourceMapping>
-    <packageSource key="here"><package pattern="NativeIpc*" /></packageSource>
-    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
-  </packageSourceMapping>
-  <fallbackPackageFolders>
-    <add key="machine" value="${NUGET_PACKAGES:-$HOME/.nuget/packages}" />
-  </fallbackPackageFolders>
-</configuration>
-CONFIG
-    sed 's,<Nullable>,<InvariantGlobalization>true</InvariantGlobalization>&,' "$work/hello/Hello.csproj" >Hello.csproj
-    cat >Program.cs <<'CODE'
-using NativeIpc;
-NativeIpcKey key = SharedMemory.PlatformSafeKey($"org.example.packed.{Environment.ProcessId}");
-using SharedMemory made = SharedMemory.CreateNew(key, 4096), found = SharedMemory.OpenExisting(key);
-using (found.Lock()) found.Write(0, [7]);
-Console.WriteLine(made.Span[0]);
-CODE
-    if published 'a program for any machine runs with the machine code' 7 --no-self-contained; then
-        DOTNET_JitStdOutFile=$PWD/compiled DOTNET_JitDisasmSummary=1 ./out/Hello >/dev/null
-        compiled=$(grep -c 'NativeIpc\.' compiled)
-        without=$(cp "$work/package/NativeIpc/lib/net10.0/NativeIpc.dll" out/runtimes/linux-x64/lib/net10.0/ &&
-            DOTNET_TieredPGO=0 DOTNET_JitStdOutFile=$PWD/compiled DOTNET_JitDisasmSummary=1 ./out/Hello >/dev/null &&
-            grep -c 'NativeIpc\.' compiled)
-        if [ "$compiled" -le 4 ] && [ "${without:-0}" -gt 50 ]; then
-            pass "the JIT compiles $compiled methods of the library for the first lock, $without without machine code"
-        else
-            fail "the JIT compiles next to nothing of the library for the first lock" \
-                "$compiled methods, $without without machine code"
-        fi
-    fi
-    published 'a program with its own runtime runs' 7 -r linux-x64 --self-contained
-    published 'a trimmed program runs' 7 -r linux-x64 -p:PublishTrimmed=true
-    published 'a trimmed program in a single file runs' 7 -r linux-x64 -p:PublishTrimmed=true -p:PublishSingleFile=true
-    published 'a program that is compiled ahead itself runs' 7 -r linux-x64 --no-self-contained \
-        -p:PublishReadyToRun=true
-    if [ -n "$(native_linker)" ]; then
-        published 'a native program runs' 7 -r linux-x64 -p:PublishAot=true "-p:CppCompilerAndLinker=$(native_linker)"
-    fi
 fi
 
 # What a system does not have is marked in the package, so that the compiler's analyzer warns of it, and of nothing
 # else.
-mkdir "$work/platforms"
-cp "$root/tests/NativeIpc.Platforms/Warned.cs" nuget.config "$work/platforms/"
-sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' -e 's/Include="NativeIpc"/Include="NativeIpc.Inspection"/' \
-    Hello.csproj >"$work/platforms/Platforms.csproj"
 cd "$work/platforms" || exit 1
-if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -p:RunAnalyzers=true -o "$work/platforms/out" \
-    >"$work/platforms.log" 2>&1; then
-    expected=$(grep -n '// CA1416$' Warned.cs | cut -d: -f1 | sort -u)
-    warned=$(grep -oE 'Warned\.cs\([0-9]+,[0-9]+\): warning CA1416' "$work/platforms.log" | grep -oE '[0-9]+' |
-        awk 'NR % 3 == 1' | sort -u)
-    differing=$(diff <(echo "$expected") <(echo "$warned"))
-    if [ -n "$expected" ] && [ -z "$differing" ]; then
-        pass "CA1416 warns of what a system does not have, and of nothing else"
-    else
-        fail "CA1416 warns of what a system does not have, and of nothing else" \
-            "lines expected (<) and warned (>): $differing"
-    fi
+expected=$(grep -n '// CA1416$' Program.cs | cut -d: -f1 | sort -u)
+warned=$(grep -F /platforms/Hello.csproj "$work/fresh.log" | grep -oE 'Program\.cs\([0-9]+,[0-9]+\): warning CA1416' |
+    grep -oE '[0-9]+' | awk 'NR % 3 == 1' | sort -u)
+differing=$(diff <(echo "$expected") <(echo "$warned"))
+if [ -n "$expected" ] && [ -z "$differing" ] && [ -e built/Hello.dll ]; then
+    pass "CA1416 warns of what a system does not have, and of nothing else"
 else
-    sed 's/^/    /' "$work/platforms.log" >&2
-    fail "CA1416 warns of what a system does not have, and of nothing else" "dotnet build failed"
+    fail "CA1416 warns of what a system does not have, and of nothing else" \
+        "lines expected (<) and warned (>): $differing"
 fi
 
 # The analyzers come with the package.
@@ -327,73 +297,53 @@ for library in $analyzers; do
         pass "no paths of this machine in $library"
     fi
 done
-mkdir "$work/analyzed"
-cp "$work/hello/nuget.config" "$work/analyzed/"
-sed -e 's/Exe/Library/' -e '/TreatWarningsAsErrors/d' "$work/hello/Hello.csproj" >"$work/analyzed/Analyzed.csproj"
-cat >"$work/analyzed/Analyzed.cs" <<'CODE'
-namespace NativeIpc.Use;
+verify "a scope that nothing disposes is warned of" "$(grep -F analyzed/ "$work/fresh.log")" \
+    grep -q 'analyzed/Program.cs(5,[0-9]*): warning NIPC002' "$work/fresh.log"
 
-public static class Analyzed
-{
-    public static void Hold(SharedMemory segment) => segment.Lock();
-}
-CODE
-cd "$work/analyzed" || exit 1
-NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -p:RunAnalyzers=true -o "$work/analyzed/out" \
-    >"$work/analyzed.log" 2>&1
-verify "a scope that nothing disposes is warned of" "$(cat "$work/analyzed.log")" \
-    grep -q 'Analyzed.cs(5,[0-9]*): warning NIPC002' "$work/analyzed.log"
-
-# A package beside the core: what is inside, what it depends on, and a program that has nothing but the packages.
-# beside NAME DEPENDENCIES PROGRAM SAYS
-beside() {
-    local name=$1 dependencies=$2 program=$3 says=$4 folder=$work/$1 file
-    mkdir -p "$folder/package" "$folder/program"
-    if [ ! -s "$packages/$name.$version.nupkg" ]; then
-        fail "$name packs" "there is no package"
-        return
-    fi
-    pass "$name packs"
-    unzip -q "$packages/$name.$version.nupkg" -d "$folder/package"
-    for file in README.md LICENSE "lib/net10.0/$name.dll" "lib/net10.0/$name.xml"; do
-        verify "$name has $file" "missing or empty" test -s "$folder/package/$file"
-    done
-    same_readme "$name" "src/$name/README.md" "$folder/package/README.md"
-    verify "$name has symbols" "no snupkg" test -s "$packages/$name.$version.snupkg"
-    file=$(grep -oE '<dependency id="[^"]+"' "$folder/package/$name.nuspec" | cut -d'"' -f2 | sort -u | tr '\n' ' ')
-    if [ "$file" = "$dependencies " ]; then
-        pass "$name depends on nothing else than it says"
-    else
-        fail "$name depends on nothing else than it says" "$file"
-    fi
-
-    # What others have made comes from where this machine has it; ours from the folder alone.
-    cat >"$folder/program/nuget.config" <<CONFIG
+# What others have made comes from where this machine has it; ours from the folder alone.
+config() { # FOLDER [MORE]
+    mkdir -p "$work/$1"
+    cat >"$work/$1/nuget.config" <<CONFIG
 <configuration>
   <packageSources><add key="here" value="$packages" /></packageSources>
   <packageSourceMapping>
     <packageSource key="here"><package pattern="NativeIpc*" /></packageSource>
     <packageSource key="nuget.org"><package pattern="*" /></packageSource>
   </packageSourceMapping>
+  ${2:-}
 </configuration>
 CONFIG
-    sed -e "s/Include=\"NativeIpc\"/Include=\"$name\"/" "$work/hello/Hello.csproj" >"$folder/program/Hello.csproj"
-    printf '%s\n' "$program" >"$folder/program/Program.cs"
-    cd "$folder/program" || exit 1
-    if ! NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$folder/out" >"$folder/log" 2>&1; then
-        sed 's/^/    /' "$folder/log" >&2
-        fail "a program builds against $name" "dotnet build failed"
-        return
-    fi
-    run_watched "$(patient 60)" said "$folder/out/Hello"
-    if [ "$(cat said)" = "$says" ]; then
-        pass "a program that has nothing but the package $name runs"
-    else
-        fail "a program that has nothing but the package $name runs" "$(cat said)"
-    fi
 }
+# For native files the compiler, for example.
+config ahead "<fallbackPackageFolders>
+    <add key=\"machine\" value=\"${NUGET_PACKAGES:-$HOME/.nuget/packages}\" />
+  </fallbackPackageFolders>"
+config beside
 
-beside NativeIpc.Channels NativeIpc '
+published=
+ahead() { # FOLDER PROPERTIES
+    published="$published ahead/$1"
+    fresh "ahead/$1" NativeIpc "<InvariantGlobalization>true</InvariantGlobalization>$2" <<'CODE'
+using NativeIpc;
+NativeIpcKey key = SharedMemory.PlatformSafeKey($"org.example.packed.{Environment.ProcessId}");
+using SharedMemory made = SharedMemory.CreateNew(key, 4096), found = SharedMemory.OpenExisting(key);
+using (found.Lock()) found.Write(0, [7]);
+Console.WriteLine(made.Span[0]);
+CODE
+}
+if [ "$(uname -sm)" = 'Linux x86_64' ]; then
+    here='<RuntimeIdentifier>linux-x64</RuntimeIdentifier>'
+    ahead any '<SelfContained>false</SelfContained>'
+    ahead contained "$here<SelfContained>true</SelfContained>"
+    ahead trimmed "$here<PublishTrimmed>true</PublishTrimmed>"
+    ahead single "$here<PublishTrimmed>true</PublishTrimmed><PublishSingleFile>true</PublishSingleFile>"
+    ahead ready "$here<SelfContained>false</SelfContained><PublishReadyToRun>true</PublishReadyToRun>"
+    linker=$(native_linker)
+    [ -z "$linker" ] || ahead native "$here<PublishAot>true</PublishAot>
+        <NativeDebugSymbols>false</NativeDebugSymbols><CppCompilerAndLinker>$linker</CppCompilerAndLinker>"
+fi
+
+fresh beside/NativeIpc.Channels NativeIpc.Channels <<'CODE'
 using NativeIpc;
 using NativeIpc.Channels;
 NativeIpcKey key = SharedMemory.PlatformSafeKey($"org.example.packed.{Environment.ProcessId}");
@@ -402,29 +352,18 @@ made.CreateLayout<Packed>().Text.Set("generated");
 using SharedMemory found = SharedMemory.OpenExisting(key, SharedMemoryAccess.Read);
 Console.WriteLine(found.OpenReadOnlyLayout<Packed>().Text.ToString());
 [SharedLayout] partial struct Packed { public int Number; public Text Text; }
-[FixedText(16)] partial struct Text;' generated
-# macOS has another sed -i.
-sed 's,<Nullable>,<NativeIpcLayoutLanguages>c;cpp;python;rust</NativeIpcLayoutLanguages>&,' Hello.csproj >new &&
-    mv new Hello.csproj
-if NUGET_PACKAGES=$work/cache dotnet build -c Release -nologo -v q -o "$work/NativeIpc.Channels/out" >log 2>&1 &&
-    grep -q 'offsetof(Packed, text) == 4' "$work/NativeIpc.Channels/out/layouts/Hello.h"; then
-    pass "the build of a project with the package NativeIpc.Channels writes declarations"
-else
-    fail "the build of a project with the package NativeIpc.Channels writes declarations" "$(cat log)"
-fi
-verify "its assembly has them for nipc layout" "$(cat log)" \
-    grep -aq 'offsetof(Packed, text) == 4' "$work/NativeIpc.Channels/out/Hello.dll"
-
-beside NativeIpc.DistributedLock 'DistributedLock.Core NativeIpc' '
+[FixedText(16)] partial struct Text;
+CODE
+fresh beside/languages NativeIpc.Channels \
+    '<NativeIpcLayoutLanguages>c;cpp;python;rust</NativeIpcLayoutLanguages>' \
+    <"$work/beside/NativeIpc.Channels/Program.cs"
+fresh beside/NativeIpc.DistributedLock NativeIpc.DistributedLock <<'CODE'
 using NativeIpc.DistributedLock;
 var mine = new NativeIpcDistributedLock($"org.example.packed.{Environment.ProcessId}");
 using NativeIpcDistributedSynchronizationHandle held = mine.Acquire();
-Console.WriteLine(mine.TryAcquire() is null ? "held" : "not held");' held
-
-hosting='Microsoft.Extensions.Configuration Microsoft.Extensions.Configuration.Binder Microsoft.Extensions.Diagnostics'
-hosting="$hosting Microsoft.Extensions.Diagnostics.HealthChecks Microsoft.Extensions.Hosting.Abstractions"
-hosting="$hosting Microsoft.Extensions.Options.ConfigurationExtensions"
-beside NativeIpc.Extensions "$hosting NativeIpc NativeIpc.Inspection System.Threading.RateLimiting" '
+Console.WriteLine(mine.TryAcquire() is null ? "held" : "not held");
+CODE
+fresh beside/NativeIpc.Extensions NativeIpc.Extensions <<'CODE'
 using System.Threading.RateLimiting;
 using NativeIpc.Extensions;
 string name = $"org.example.packed.{Environment.ProcessId}";
@@ -432,13 +371,95 @@ using (var limiter = new MachineConcurrencyLimiter(new() { Name = name, PermitLi
 using (RateLimitLease first = limiter.AttemptAcquire(), second = limiter.AttemptAcquire())
     Console.WriteLine(first.IsAcquired && !second.IsAcquired ? "limited" : "not limited");
 #pragma warning disable CA1416 // run on Unix
-MachineConcurrencyLimiter.Remove(name);' limited
-
-beside NativeIpc.NamedObjects NativeIpc '
+MachineConcurrencyLimiter.Remove(name);
+CODE
+fresh beside/NativeIpc.NamedObjects NativeIpc.NamedObjects <<'CODE'
 using Semaphore = NativeIpc.NamedObjects.NamedSemaphore;
 using var made = new Semaphore(0, 1, $"org.example.packed.{Environment.ProcessId}");
 using Semaphore found = Semaphore.OpenExisting($"org.example.packed.{Environment.ProcessId}");
-Console.WriteLine(found.Release() == 0 && made.WaitOne(0) ? "met" : "not met");' met
+Console.WriteLine(found.Release() == 0 && made.WaitOne(0) ? "met" : "not met");
+CODE
+together others "$(cd "$work" && echo beside/*/)" "$published"
+
+# Machine code for Linux is in the package beside the IL: the JIT then compiles none of the library for the first lock,
+# and whoever needs IL (trimmer, native compiler) finds it in the same file.
+for rid in linux-x64 linux-musl-x64 linux-arm64 linux-musl-arm64; do
+    verify "the package has machine code for $rid" "missing, or no larger than the IL" \
+        test "$(wc -c <"$work/package/NativeIpc/runtimes/$rid/lib/net10.0/NativeIpc.dll")" -gt \
+        "$(wc -c <"$work/package/NativeIpc/lib/net10.0/NativeIpc.dll")"
+done
+runs() { # NAME FILE SAYS: in the folder of a project of the log "others"
+    made "$1" others "$2" || return
+    run_watched "$(patient 60)" said "$PWD/$2"
+    if [ "$(cat said)" = "$3" ]; then pass "$1"; else fail "$1" "$(cat said)"; return 1; fi
+}
+for folder in $published; do
+    cd "$work/$folder" || exit 1
+    case $folder in
+    */any)
+        runs 'a program for any machine runs with the machine code' published/Hello 7 || continue
+        DOTNET_JitStdOutFile=$PWD/compiled DOTNET_JitDisasmSummary=1 published/Hello >/dev/null
+        compiled=$(grep -c 'NativeIpc\.' compiled)
+        without=$(cp "$work/package/NativeIpc/lib/net10.0/NativeIpc.dll" published/runtimes/linux-x64/lib/net10.0/ &&
+            DOTNET_TieredPGO=0 DOTNET_JitStdOutFile=$PWD/compiled DOTNET_JitDisasmSummary=1 published/Hello \
+                >/dev/null && grep -c 'NativeIpc\.' compiled)
+        if [ "$compiled" -le 4 ] && [ "${without:-0}" -gt 50 ]; then
+            pass "the JIT compiles $compiled methods of the library for the first lock, $without without machine code"
+        else
+            fail "the JIT compiles next to nothing of the library for the first lock" \
+                "$compiled methods, $without without machine code"
+        fi
+        ;;
+    */contained) runs 'a program with its own runtime runs' published/Hello 7 ;;
+    */trimmed) runs 'a trimmed program runs' published/Hello 7 ;;
+    */single) runs 'a trimmed program in a single file runs' published/Hello 7 ;;
+    */ready) runs 'a program that is compiled ahead itself runs' published/Hello 7 ;;
+    */native) runs 'a native program runs' published/Hello 7 ;;
+    esac
+done
+
+# A package beside the core: what is inside, what it depends on, and a program that has nothing but the packages.
+# beside NAME DEPENDENCIES SAYS
+beside() {
+    local name=$1 dependencies=$2 says=$3 folder=$work/package/$1 file
+    if [ ! -s "$packages/$name.$version.nupkg" ]; then
+        fail "$name packs" "there is no package"
+        return
+    fi
+    pass "$name packs"
+    unzip -q "$packages/$name.$version.nupkg" -d "$folder"
+    for file in README.md LICENSE "lib/net10.0/$name.dll" "lib/net10.0/$name.xml"; do
+        verify "$name has $file" "missing or empty" test -s "$folder/$file"
+    done
+    same_readme "$name" "src/$name/README.md" "$folder/README.md"
+    verify "$name has symbols" "no snupkg" test -s "$packages/$name.$version.snupkg"
+    file=$(grep -oE '<dependency id="[^"]+"' "$folder/$name.nuspec" | cut -d'"' -f2 | sort -u | tr '\n' ' ')
+    if [ "$file" = "$dependencies " ]; then
+        pass "$name depends on nothing else than it says"
+    else
+        fail "$name depends on nothing else than it says" "$file"
+    fi
+    cd "$work/beside/$name" || exit 1
+    runs "a program that has nothing but the package $name runs" built/Hello "$says"
+}
+
+beside NativeIpc.Channels NativeIpc generated
+cd "$work/beside/languages" || exit 1
+if made "the build of a project with the package NativeIpc.Channels writes declarations" others built/Hello; then
+    verify "the build of a project with the package NativeIpc.Channels writes declarations" "not in Hello.h" \
+        grep -q 'offsetof(Packed, text) == 4' built/layouts/Hello.h
+fi
+verify "its assembly has them for nipc layout" "not in Hello.dll" \
+    grep -aq 'offsetof(Packed, text) == 4' built/Hello.dll
+
+beside NativeIpc.DistributedLock 'DistributedLock.Core NativeIpc' held
+
+hosting='Microsoft.Extensions.Configuration Microsoft.Extensions.Configuration.Binder Microsoft.Extensions.Diagnostics'
+hosting="$hosting Microsoft.Extensions.Diagnostics.HealthChecks Microsoft.Extensions.Hosting.Abstractions"
+hosting="$hosting Microsoft.Extensions.Options.ConfigurationExtensions"
+beside NativeIpc.Extensions "$hosting NativeIpc NativeIpc.Inspection System.Threading.RateLimiting" limited
+
+beside NativeIpc.NamedObjects NativeIpc met
 
 # The tool: installed from the folder as a user does, and started.
 cd "$work" || exit 1
