@@ -1,6 +1,7 @@
 #!/bin/bash
-# Publishes tests/NativeIpc.Aot with native AOT and runs it: one line per check, PASS, FAIL or SKIP; non-zero exit when
-# one failed. Publishes tests/NativeIpc.Peer as well (artifacts/aot/peer), for the step interop.
+# Publishes tests/NativeIpc.Aot and tests/NativeIpc.Configuration with native AOT and runs them: one line per check,
+# PASS, FAIL or SKIP; non-zero exit when one failed. Publishes tests/NativeIpc.Peer as well (artifacts/aot/peer), for
+# the step interop.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 . "$root/eng/lib.sh" # publish_native, run_watched: macOS has no timeout(1)
 out=$root/artifacts/aot
@@ -21,9 +22,11 @@ if [ -z "$(native_linker)" ]; then
     exit 0
 fi
 
+program=$out/NativeIpc.Aot/NativeIpc.Aot
 rm -rf "$out"
 mkdir -p "$out"
-if ! publish_native tests/NativeIpc.Aot "$out/bin" "$out/publish.log" $quick; then
+if ! publish_native 'tests/NativeIpc.Aot tests/NativeIpc.Peer tests/NativeIpc.Configuration' "$out" \
+    "$out/publish.log" $quick; then
     sed 's/^/    /' "$out/publish.log" >&2
     fail "published without a warning of trimmer or AOT compiler" "see $out/publish.log"
     exit 1
@@ -48,9 +51,9 @@ exit $code
 '
 if [ "$(uname)" = Linux ] && unshare --ipc --mount sh -c 'mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
     run_watched "$(patient 120)" "$work/log" \
-        unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$out/bin/NativeIpc.Aot" isolated
+        unshare --ipc --mount sh -c "mount -t tmpfs tmpfs /dev/shm; $run" sh "$work" "$program" isolated
 else
-    run_watched "$(patient 120)" "$work/log" sh -c "$run" sh "$work" "$out/bin/NativeIpc.Aot" ''
+    run_watched "$(patient 120)" "$work/log" sh -c "$run" sh "$work" "$program" ''
 fi
 code=$?
 
@@ -71,11 +74,10 @@ else
 fi
 
 # What the step interop starts beside programs of other runtimes and languages
-if publish_native tests/NativeIpc.Peer "$out/peer" "$out/peer.log" $quick; then
+if mv "$out/NativeIpc.Peer" "$out/peer" && [ -x "$out/peer/NativeIpc.Peer" ]; then
     pass "the peer of the step interop"
 else
-    sed 's/^/    /' "$out/peer.log" >&2
-    fail "the peer of the step interop" "see $out/peer.log"
+    fail "the peer of the step interop" "see $out/publish.log"
 fi
 
 # Options that .NET's generator binds, with the JIT and with native AOT.
@@ -92,26 +94,18 @@ configuration() { # NAME COMMAND...
     fi
 }
 
-# both PROJECT NAME: runs a program as ./test.sh has built it, and publishes and runs it. Built here only when it is not
-# there.
-both() {
-    local project=$1 name=$2
-    local built=$root/tests/$project/bin/Release/net10.0/$project.dll
-    if [ ! -f "$built" ] &&
-        ! building tree dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1; then
-        sed 's/^/    /' "$out/$project.log" >&2
-        fail "$name, JIT" "the program does not build"
-    else
-        configuration "$name, JIT" dotnet "$built"
-    fi
-    if ! publish_native "tests/$project" "$out/$project" "$out/$project.log" $quick; then
-        sed 's/^/    /' "$out/$project.log" >&2
-        fail "$name, native AOT" "see $out/$project.log"
-    else
-        configuration "$name, native AOT" "$out/$project/$project"
-    fi
+# The program as ./test.sh has built it, and as native file. Built here only when it is not there.
+project=NativeIpc.Configuration
+built=$root/tests/$project/bin/Release/net10.0/$project.dll
+[ -f "$built" ] ||
+    building tree dotnet build "$root/tests/$project" -c Release -nologo -v q >"$out/$project.log" 2>&1 ||
+    sed 's/^/    /' "$out/$project.log" >&2
+both() { # NAME [ARGUMENT]
+    local name=$1
+    shift
+    configuration "$name, JIT" dotnet "$built" "$@"
+    configuration "$name, native AOT" "$out/$project/$project" "$@"
 }
-
-both NativeIpc.Configuration 'options are bound by the generator'
-both NativeIpc.Extensions.Aot 'a host opens what a configuration names'
+both 'options are bound by the generator'
+both 'a host opens what a configuration names' host
 exit $failures

@@ -119,14 +119,39 @@ native_linker() {
     say "$linker"
 }
 
-# Publishes a project as a native file. In folders of its own: a restore for one kind of machine in obj/ would make each
-# build restore again. Fails on a warning of the trimmer or the AOT compiler, too.
-publish_native() { # PROJECT FOLDER LOG [PROPERTY...]
-    local project=$1 folder=$2 log=$3
+# Publishes projects as native files, by one start of MSBuild: FOLDER or, when they are several, FOLDER/NAME. In folders
+# of their own: a restore for one kind of machine in obj/ would make each build restore again. Fails on a warning of the
+# trimmer or the AOT compiler, too.
+publish_native() { # PROJECTS FOLDER LOG [PROPERTY...]
+    local projects=$1 folder=$2 log=$3 project all published=$root/artifacts/native/publish code
     shift 3
-    building native dotnet publish "$root/$project" -c Release --ucr -nologo -v q \
+    case $projects in *' '*) ;; *) publish_all_native "$root/$projects" "$log" -o "$folder" "$@"; return ;; esac
+    all=$(mktemp "${TMPDIR:-/tmp}/nativeipc-native.XXXXXX") || return
+    {
+        say '<Project><ItemGroup>'
+        for project in $projects; do
+            say "<Program Include=\"$root/$project/${project##*/}.csproj\" />"
+            rm -rf "$published/${project##*/}"
+        done
+        say '</ItemGroup>'
+        say '<Target Name="Restore"><MSBuild Projects="@(Program)" Targets="Restore" /></Target>'
+        say '<Target Name="Publish"><MSBuild Projects="@(Program)" Targets="Publish" /></Target>'
+        say '</Project>'
+    } >"$all"
+    mv "$all" "$all.proj"
+    publish_all_native "$all.proj" "$log" "$@"
+    code=$?
+    rm -f "$all.proj"
+    [ $code = 0 ] || return $code
+    for project in $projects; do mv "$published/${project##*/}"/* "$folder/${project##*/}" || return; done
+}
+publish_all_native() { # PROJECT LOG ARGUMENTS...
+    local project=$1 log=$2
+    shift 2
+    # The libraries are a chain: a second process of MSBuild is a start for nothing.
+    building native dotnet publish "$project" -c Release --ucr -nologo -v q -m:1 \
         --artifacts-path "$root/artifacts/native" -p:PublishAot=true -p:TrimmerSingleWarn=false \
-        "-p:CppCompilerAndLinker=$(native_linker)" -o "$folder" "$@" \
+        "-p:CppCompilerAndLinker=$(native_linker)" "$@" \
         >"$log" 2>&1 && ! grep -qE 'warning (IL|AOT|TRIM)[0-9]+' "$log"
 }
 

@@ -1,10 +1,16 @@
-// Binds every option by .NET's generator, from texts as appsettings.json has them, and uses what came out. One line per
-// check.
+// Binds every option by .NET's generator, from texts as appsettings.json has them, and uses what came out; or runs a
+// host (Hosted.cs). One line per check.
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using NativeIpc;
 using NativeIpc.Configuration;
 using NativeIpc.Inspection;
+
+if (args is ["host"])
+{
+    await Hosted.Run();
+    return 0;
+}
 
 string name = string.Create(CultureInfo.InvariantCulture, $"aot-configuration-{Environment.ProcessId}");
 NativeIpcKey key = SystemSemaphore.PlatformSafeKey(name);
