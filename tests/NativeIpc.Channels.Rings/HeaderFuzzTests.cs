@@ -33,7 +33,7 @@ public sealed class HeaderFuzzTests : ChannelTests
     [Fact]
     public void Garbage_in_the_control_words_leads_Python_nowhere()
     {
-        Process fuzz = Start(Peers.Require("python3", "python3"),
+        Process fuzz = Start(Peers.Require("/usr/bin/python3", "python3"),
             Path.Combine(Metadata("Repository"), "tests", "peers", "channels", "fuzz.py"), NextKey().NativeKey,
             NextKey().NativeKey, $"{(IsLong ? 100_000 : 1500)}", "1");
         string all = fuzz.StandardOutput.ReadToEnd(); // the watchdog of the run ends it when it hangs

@@ -87,7 +87,7 @@ public sealed class InteropTests : LanguageTests
     [Fact]
     public void Python_refuses_another_processor_than_x64_and_says_why()
     {
-        ShellResult refused = Shell.Run(Peers.Require("python3", "python3"),
+        ShellResult refused = Shell.Run(Peers.Require("/usr/bin/python3", "python3"),
             ["-c", "import platform; platform.machine = lambda: 'aarch64'; import nativeipc_channels"],
             environment: [new("PYTHONPATH", Path.Combine(Metadata("Repository"), "interop", "python"))]);
         Assert.Equal(1, refused.ExitCode);

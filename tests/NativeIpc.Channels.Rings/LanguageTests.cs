@@ -64,7 +64,7 @@ public abstract class LanguageTests : ChannelTests
         string[] command = words[^1] switch
         {
             "dotnet" => [Path.Combine(Metadata("PeerFolder"), "NativeIpc.Channels.Peer"), verb, $"{key}", .. more],
-            "python" => [Peers.Require("python3", "python3"), Source($"{program}.py"), verb, name, .. more],
+            "python" => [Peers.Require("/usr/bin/python3", "python3"), Source($"{program}.py"), verb, name, .. more],
             "c" when program == "storm" => [Built("storm"), verb, name, .. more],
             "musl" => [Built("musl"), verb, name, .. more],
             _ => [Built(words[^1]), verb, name, .. more],
