@@ -132,10 +132,35 @@ publish() {
     built "$1" building tree dotnet publish "$root/bench/NativeIpc.Yardstick" -c Release -nologo -v q -o "$out/$1" \
         "${@:2}"
 }
+# Programs for the JIT, all by one start of MSBuild, in one process: a third of what they take one by one. Each is
+# restored just before it is built, as another one may be of the same project. One compiler for all, which ends with the
+# folder for temporary files that is its own.
+programs=()
+program() { # FOLDER PROJECT [PROPERTY]: one more of them
+    local properties="Configuration=Release;PublishDir=$out/$1/;PublishAot=false;SelfContained=false${3:+;$3}"
+    programs+=("<MSBuild Projects=\"$root/bench/$2/$2.csproj\" Targets=\"Restore\" \
+        Properties=\"$properties;MSBuildRestoreSessionId=$1\" />"
+        "<MSBuild Projects=\"$root/bench/$2/$2.csproj\" Targets=\"Publish\" Properties=\"$properties\" />")
+}
+publish_programs() {
+    say '<Project><Target Name="Publish">' "${programs[@]}" '</Target></Project>' >"$own/programs.proj"
+    built programs building tree dotnet msbuild "$own/programs.proj" -nologo -v:q -m:1 -t:Publish \
+        ${TMPDIR:+-p:UseSharedCompilation=true}
+    end_compiler
+}
 
 sources=$root/bench/peers
-publish jit -p:PublishAot=false --no-self-contained
-built report building tree dotnet build "$root/bench/NativeIpc.BenchReport" -c Release -nologo -v q -o "$out/report"
+program jit NativeIpc.Yardstick
+program report NativeIpc.BenchReport
+if [ -z "$tables${list:-}" ]; then
+    # Two whose start is measured
+    if want jit; then
+        program start-jit/empty NativeIpc.Start Empty=true
+        program start-jit/whole NativeIpc.Start
+    fi
+    if want rivals; then program rivals NativeIpc.Rivals; fi
+fi
+publish_programs
 if [ -n "$tables" ]; then
     [ -s "$out/whole.tsv" ] || { say 'No whole run was made here.' >&2; exit 2; }
     { read -r machine; read -r about; read -r when; } <"$out/about"
@@ -193,26 +218,21 @@ if want py; then
 fi
 ! want net || peer net "$out/jit/NativeIpc.Yardstick --builtin"
 
-# The programs whose start is measured, and for the JIT the library as its package has it, with machine code.
-starts() { # NAME PROPERTY...
-    local name=$1 kind
-    shift
-    for kind in empty whole; do
-        built "start-$name-$kind" building tree dotnet publish "$root/bench/NativeIpc.Start" -c Release -nologo -v q \
-            -o "$out/start-$name/$kind" -p:Empty=$([ $kind = whole ] || say true) "$@"
-    done
-}
+# The library as its package has it, with machine code, for the program whose start is measured.
 if want jit; then
-    starts jit -p:PublishAot=false --no-self-contained
-    built ahead building tree dotnet build "$root/src/NativeIpc" -c Release -nologo -v q -p:_IsPacking=true \
-        '-t:Build;CompileAhead'
+    built ahead building tree dotnet build "$root/src/NativeIpc" -c Release -nologo -v q -m:1 -p:_IsPacking=true \
+        -p:AheadOnly=x64 '-t:Build;CompileAhead'
     cp "$root/src/NativeIpc/obj/Release/net10.0/ahead/x64/NativeIpc.dll" "$out/start-jit/whole/" || exit 2
     peer jit "env YARD_START=$out/start-jit $out/jit/NativeIpc.Yardstick"
 fi
 if want aot; then
     linker=gcc
     publish aot --ucr -p:CppCompilerAndLinker=$linker
-    starts aot -p:PublishAot=true --ucr -p:CppCompilerAndLinker=$linker
+    for kind in empty whole; do
+        built "start-aot-$kind" building tree dotnet publish "$root/bench/NativeIpc.Start" -c Release -nologo -v q \
+            -o "$out/start-aot/$kind" "-p:Empty=$([ $kind = whole ] || say true)" -p:PublishAot=true --ucr \
+            -p:CppCompilerAndLinker=$linker
+    done
     peer aot "env YARD_START=$out/start-aot $out/aot/NativeIpc.Yardstick"
 fi
 
@@ -242,10 +262,7 @@ if want musl; then
     fi
 fi
 
-if want rivals; then
-    built rivals building tree dotnet publish "$root/bench/NativeIpc.Rivals" -c Release -nologo -v q -o "$out/rivals"
-    peer rivals "$out/rivals/NativeIpc.Rivals"
-fi
+! want rivals || peer rivals "$out/rivals/NativeIpc.Rivals"
 
 # ---- running: one group at a time by every peer, so that what the machine does meanwhile falls on all of them ----
 # Group, rounds that it is in at most, seconds that a peer has for it.
@@ -292,6 +309,9 @@ load.           99 60
 cancel          1  120
 async           1  120
 '
+# A start for each group would be most of what the shortest run takes.
+[ -z "$quick" ] || groups=$(awk 'NF { words = words "," $1; limit += $3 } END { print substr(words, 2), 99, limit }' \
+    <<<"$groups")
 slow_peers=,py,net,boost, # two rounds: no target but the accessor's is a ratio to them
 platforms=,net11,musl,cmusl, # in these groups only, three rounds
 hot=' posix.try_pair posix.wait_pair sysv.pair lock. pp.posix. posix.sem. sysv.sem. posix.shm4k. sysv.shm4k. event. '
@@ -306,13 +326,13 @@ chosen() { # GROUP: prints the prefixes of it that were asked for
 
 failures=0
 measure() { # RUNS ROUNDS: what was chosen, by all peers
-    local runs=$1 rounds=$2 round begin group most limit selected i name command mark code
+    local runs=$1 rounds=$2 round begin group word most limit selected i name command mark code
     : >"$runs"
     for ((round = 1; round <= rounds; round++)); do
         begin=$SECONDS
         while read -r group most limit; do
             [ -n "$group" ] && [ "$round" -le "$most" ] || continue
-            selected=$(chosen "$group" | sort -u)
+            selected=$(for word in ${group//,/ }; do chosen "$word"; done | sort -u)
             [ -n "$selected" ] || continue
             for ((i = 0; i < ${#names[@]}; i++)); do
                 name=${names[(i + round) % ${#names[@]}]} # another one first each round
