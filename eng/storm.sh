@@ -36,7 +36,7 @@ if [ -z "$(native_linker)" ]; then
 fi
 rm -rf "$out"
 mkdir -p "$out"
-if ! publish_native tests/NativeIpc.Storm "$out/bin" "$out/publish.log" -p:NativeDebugSymbols=false; then
+if ! publish_native tests/NativeIpc.Storm "$out/bin" "$out/publish.log" -p:NativeDebugSymbols=false -m:1; then
     tail -n 20 "$out/publish.log" | sed 's/^/    /'
     echo "FAIL storm: published with native AOT: see $out/publish.log"
     exit 1
