@@ -352,9 +352,10 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
     public async Task A_wake_up_that_meets_a_cancellation_reaches_a_wait_without_a_thread_that_has_just_begun()
     {
         Assert.SkipUnless(FutexDispatcher.UsesRing, "Without io_uring a wake-up is told by a change.");
-        var brief = new SystemSemaphoreOptions { AllowSynchronousContinuations = true };
-        using SystemSemaphore early = SystemSemaphore.CreateNew(NextKey(), 0, brief),
-            late = SystemSemaphore.CreateNew(NextKey(), 0, brief);
+        // Semaphores of musl are served by another thread.
+        var brief = new SystemEventOptions { AllowSynchronousContinuations = true };
+        using SystemEvent early = SystemEvent.CreateNew(NextKey(), EventResetMode.AutoReset, options: brief),
+            late = SystemEvent.CreateNew(NextKey(), EventResetMode.AutoReset, options: brief);
         using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 4096);
         bool hasMet = false;
         for (int tries = 0; tries < 20 && !hasMet; tries++)
@@ -364,9 +365,9 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
             Task<WordWaitResult> first =
                 segment.WaitOnWordAsync(Offset, 0, Timeout.InfiniteTimeSpan, source.Token).AsTask();
             Task[] holds = [HoldAsync(late, isInLate, leaveLate), HoldAsync(early, isInEarly, leaveEarly)];
-            early.Release();
+            early.Set();
             Assert.True(isInEarly.Wait(s_watchdog, Cancellation));
-            late.Release();
+            late.Set();
             Assert.Equal(1, segment.WakeWord(Offset));
             leaveEarly.Set();
             Assert.True(isInLate.Wait(s_watchdog, Cancellation));
@@ -374,7 +375,7 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
                 segment.WaitOnWordAsync(Offset, 0, Timeout.InfiniteTimeSpan, Cancellation).AsTask();
             await source.CancelAsync();
             leaveLate.Set();
-            await Task.WhenAll(holds);
+            await Task.WhenAll(holds).ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // off that thread
             await Task.WhenAny(first).WaitAsync(s_watchdog, Cancellation);
             hasMet = first.IsCanceled; // otherwise it was told before the one that held the thread
             while (!hasMet && !second.IsCompleted) segment.WakeWord(Offset);
@@ -383,9 +384,9 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
 
         Assert.True(hasMet);
 
-        static async Task HoldAsync(SystemSemaphore semaphore, ManualResetEventSlim isIn, ManualResetEventSlim leave)
+        static async Task HoldAsync(SystemEvent news, ManualResetEventSlim isIn, ManualResetEventSlim leave)
         {
-            await semaphore.AcquireAsync(Cancellation).ConfigureAwait(false);
+            await news.WaitAsync(Cancellation).ConfigureAwait(false);
             isIn.Set();
             leave.Wait(s_watchdog, Cancellation);
         }
@@ -400,11 +401,11 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
         SharedMemory closing = SharedMemory.OpenExisting(key);
-        using SystemSemaphore semaphore = SystemSemaphore.CreateNew(NextKey(), 0,
-            new SystemSemaphoreOptions { AllowSynchronousContinuations = true });
+        using SystemEvent news = SystemEvent.CreateNew(NextKey(), EventResetMode.AutoReset,
+            options: new SystemEventOptions { AllowSynchronousContinuations = true });
         Task<WordWaitResult> ended = closing.WaitOnWordAsync(Offset, 0, s_watchdog, Cancellation).AsTask();
-        Task watched = semaphore.AcquireAsync(Cancellation).AsTask(); // behind it, so that the kernel has both
-        semaphore.Release();
+        Task watched = news.WaitAsync(Cancellation).AsTask(); // behind it, so that the kernel has both
+        news.Set();
         await watched.WaitAsync(s_watchdog, Cancellation);
         var place = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         Task<WordWaitResult> staying = Start(() =>
@@ -414,14 +415,14 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
         });
         Sleeping.Await($"/proc/{await place.Task}", Offset);
         Task disposed = DisposeAsync();
-        semaphore.Release();
+        news.Set();
         await disposed.WaitAsync(s_watchdog, Cancellation);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => ended.WaitAsync(s_watchdog, Cancellation));
         Assert.Equal(WordWaitResult.Woken, await staying.WaitAsync(s_watchdog, Cancellation));
 
         async Task DisposeAsync()
         {
-            await semaphore.AcquireAsync(Cancellation).ConfigureAwait(false);
+            await news.WaitAsync(Cancellation).ConfigureAwait(false);
             Assert.Equal(1, segment.WakeWord(Offset));
             closing.Dispose();
         }
