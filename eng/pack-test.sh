@@ -462,7 +462,7 @@ beside NativeIpc.Extensions "$hosting NativeIpc NativeIpc.Inspection System.Thre
 beside NativeIpc.NamedObjects NativeIpc met
 
 # The tool: installed from the folder as a user does, and started.
-cd "$work" || exit 1
+mkdir "$work/user" && cd "$work/user" || exit 1
 if ! NUGET_PACKAGES=$work/cache dotnet tool install NativeIpc.Tool --version "$version" --tool-path "$work/tools" \
     --configfile "$work/hello/nuget.config" >"$work/tool.log" 2>&1; then
     fail "installs the tool" "$(cat "$work/tool.log")"

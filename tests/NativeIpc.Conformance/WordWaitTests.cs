@@ -352,10 +352,7 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
     public async Task A_wake_up_that_meets_a_cancellation_reaches_a_wait_without_a_thread_that_has_just_begun()
     {
         Assert.SkipUnless(FutexDispatcher.UsesRing, "Without io_uring a wake-up is told by a change.");
-        // Semaphores of musl are served by another thread.
-        var brief = new SystemEventOptions { AllowSynchronousContinuations = true };
-        using SystemEvent early = SystemEvent.CreateNew(NextKey(), EventResetMode.AutoReset, options: brief),
-            late = SystemEvent.CreateNew(NextKey(), EventResetMode.AutoReset, options: brief);
+        using News early = new(NextKey()), late = new(NextKey());
         using SharedMemory segment = SharedMemory.CreateNew(NextKey(), 4096);
         bool hasMet = false;
         for (int tries = 0; tries < 20 && !hasMet; tries++)
@@ -384,9 +381,9 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
 
         Assert.True(hasMet);
 
-        static async Task HoldAsync(SystemEvent news, ManualResetEventSlim isIn, ManualResetEventSlim leave)
+        static async Task HoldAsync(News news, ManualResetEventSlim isIn, ManualResetEventSlim leave)
         {
-            await news.WaitAsync(Cancellation).ConfigureAwait(false);
+            await news.WaitAsync().ConfigureAwait(false);
             isIn.Set();
             leave.Wait(s_watchdog, Cancellation);
         }
@@ -401,10 +398,9 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
         NativeIpcKey key = NextKey();
         using SharedMemory segment = SharedMemory.CreateNew(key, 4096);
         SharedMemory closing = SharedMemory.OpenExisting(key);
-        using SystemEvent news = SystemEvent.CreateNew(NextKey(), EventResetMode.AutoReset,
-            options: new SystemEventOptions { AllowSynchronousContinuations = true });
+        using var news = new News(NextKey());
         Task<WordWaitResult> ended = closing.WaitOnWordAsync(Offset, 0, s_watchdog, Cancellation).AsTask();
-        Task watched = news.WaitAsync(Cancellation).AsTask(); // behind it, so that the kernel has both
+        Task watched = news.WaitAsync(); // behind it, so that the kernel has both
         news.Set();
         await watched.WaitAsync(s_watchdog, Cancellation);
         var place = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -422,7 +418,7 @@ public abstract class WordWaitTests<TProvider> : ConformanceTests<TProvider>
 
         async Task DisposeAsync()
         {
-            await news.WaitAsync(Cancellation).ConfigureAwait(false);
+            await news.WaitAsync().ConfigureAwait(false);
             Assert.Equal(1, segment.WakeWord(Offset));
             closing.Dispose();
         }

@@ -8,6 +8,7 @@ namespace NativeIpc.WindowsTests;
 
 /// <summary>What is listed and told of the named objects, ours and those of a C program that knows nothing of
 /// us.</summary>
+[Collection(nameof(Alone))]
 public class ObjectsTests : WindowsTest
 {
     private const string Everyone = "D:(A;;GRGWGX;;;WD)";
