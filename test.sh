@@ -237,6 +237,9 @@ fi
 # has a compiler's server, which spares a start for each project, and ends it.
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1
 export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0
+# NuGet's locks lie in the folder for temporary files, which each step has of its own: without locks that they share,
+# steps that restore at once on a new machine read a package that another is still unpacking.
+export NUGET_SCRATCH=$own/nuget
 # What takes processor time and buys nothing in runs of seconds: profiles of code that is about to be compiled again
 # (a quarter of the step unit), and the compiler's garbage collector for servers.
 export DOTNET_TieredPGO=0 DOTNET_gcServer=0
