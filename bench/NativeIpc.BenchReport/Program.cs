@@ -57,8 +57,8 @@ switch (args)
     case ["compare", var last, var now, .. var again]:
         bool isSame = Result.MachineOf(last) == Result.MachineOf(now);
         if (!isSame) Console.WriteLine($"Only ratios: the last table is of another machine, {Result.MachineOf(last)}.");
-        string[] regressions = [.. Comparison.Regressions(Result.Read(last), isSame,
-            [.. again.Prepend(now).Select(Result.Read)])];
+        string[] regressions = [.. Comparison.Regressions([.. Result.Read(last)], isSame,
+            [.. again.Prepend(now).Select(table => Result.Read(table).ToArray())])];
         foreach (string regression in regressions) Console.WriteLine($"slower: {regression}");
         Console.WriteLine(regressions.Length == 0
             ? "Nothing is slower than in the last table." : $"{regressions.Length} slower than in the last table.");
