@@ -6,20 +6,19 @@ namespace NativeIpc.BenchReport;
 /// What of ours has become slower than the last table says. Ratios to C are compared where there are any, since the
 /// pace of a machine changes; the rest by its value. Noise is what the rounds of both tables are apart, and at least
 /// ten percent, a quarter where there were fewer than three rounds; half as much again where C takes ten times as long
-/// or is not measured, as the pace is then not divided out: those may also follow the time that a sleeping C process
-/// takes to be woken on the other core. Of another machine only ratios and counts are compared. What was measured again
-/// counts only if it was slower each time. What the host's caches decide has more room (<see cref="HostsRoom"/>).
+/// or is not measured, as the pace is then not divided out. Of another machine only counts and ratios are compared, and
+/// those may be half as high again. What was measured again counts only if it was slower each time. What the host's
+/// caches decide has more room (<see cref="HostsRoom"/>).
 /// </summary>
 internal static class Comparison
 {
     private const double Least = 0.10, LeastOfFew = 0.25, LeastAlone = 0.50, FarFromC = 0.1;
-
-    private static readonly string[] s_wakes = ["pp.posix.x", "pp.posix.free", "pp.sysv.x"];
+    private const double SamePace = 1.15, SamePaceOfWakes = 1.3;
 
     /// <summary>
     /// How many times as long a row may take, by how it begins. Of the first C sleeps in the kernel and ours passes
-    /// lines from core to core, which takes four times as long while the host gives them no common cache. A topic
-    /// copies into places that are in this cache or in that.
+    /// lines from core to core, which takes four times as long while the host gives them no common cache. A topic and a
+    /// ring of pages copy into places that are in this cache or in that.
     /// </summary>
     private static readonly Dictionary<string, double> s_hostsRoom = new()
     {
@@ -30,19 +29,30 @@ internal static class Comparison
         ["contend."] = 4,
         ["event.pp.x"] = 4,
         ["topic."] = 2,
+        ["ring.4k"] = 2,
     };
 
-    public static IEnumerable<string> Regressions(IReadOnlyCollection<Result> before, bool isSameMachine,
-        IReadOnlyList<IReadOnlyCollection<Result>> times)
+    /// <summary>By the pace of C, why the tables are not of one machine, whatever its name; null if they are.</summary>
+    public static string? Elsewhere(IReadOnlyCollection<Result> before, IReadOnlyCollection<Result> now)
     {
-        double pace = PaceOfWakes(before, times[0]);
-        var found = times.Select(now => Slower(before, isSameMachine, pace, now)
+        double pace = PaceOfC(before, now, _ => true);
+        double wakes = PaceOfC(before, now, workload => workload is "pp.posix.x" or "pp.posix.free" or "pp.sysv.x");
+        return pace is > SamePace or < 1 / SamePace || wakes > SamePaceOfWakes
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"C takes {pace:0.00} times as long as then, and {wakes:0.00} times to wake the other core")
+            : null;
+    }
+
+    public static IEnumerable<string> Regressions(IReadOnlyCollection<Result> before, bool isSameMachine,
+        IEnumerable<IReadOnlyCollection<Result>> times)
+    {
+        var found = times.Select(now => Slower(before, isSameMachine, now)
             .ToDictionary(slower => (slower.Workload, slower.Peer), slower => slower.Text)).ToArray();
         return found[0].Keys.Where(row => found.All(slower => slower.ContainsKey(row))).Select(row => found[^1][row]);
     }
 
     private static IEnumerable<(string Workload, string Peer, string Text)> Slower(IEnumerable<Result> before,
-        bool isSameMachine, double pace, IEnumerable<Result> now)
+        bool isSameMachine, IEnumerable<Result> now)
     {
         Dictionary<(string, string), Result> last = before.ToDictionary(r => (r.Workload, r.Peer));
         foreach (Result current in now.Where(r => Tables.Ours.Contains(r.Peer) && !IsSaturated(r.Workload)))
@@ -52,31 +62,29 @@ internal static class Comparison
             if (!divided && !isSameMachine && !IsCount(current.Workload)) continue;
             (double was, double @is) = divided
                 ? (old.Ratio!.Value, current.Ratio!.Value) : (old.Median, current.Median);
-            bool alone = !divided || was < FarFromC;
+            double least = !isSameMachine || !divided || was < FarFromC ? LeastAlone
+                : Math.Min(old.Rounds, current.Rounds) < 3 ? LeastOfFew : Least;
             double noise = IsCount(current.Workload) ? 0
-                : divided ? Math.Max(alone ? LeastAlone : Math.Min(old.Rounds, current.Rounds) < 3 ? LeastOfFew : Least,
-                    Math.Max(old.Spread ?? 0, current.Spread ?? 0))
-                : Math.Max(LeastAlone, Apart(old) + Apart(current));
-            double room = HostsRoom(current.Workload) * (alone && !IsCount(current.Workload) ? pace : 1);
-            if (@is > was * room * (1 + noise))
+                : Math.Max(least,
+                    divided ? Math.Max(old.Spread ?? 0, current.Spread ?? 0) : Apart(old) + Apart(current));
+            if (@is > was * HostsRoom(current.Workload) * (1 + noise))
                 yield return (current.Workload, current.Peer, string.Create(CultureInfo.InvariantCulture,
                     $"{current.Workload} ({current.Peer}): {Shown(current, divided, was)} "
                         + $"before, {Shown(current, divided, @is)} now, noise {noise:P0}"));
         }
     }
 
-    /// <summary>How many times as long C's wake-ups on the other core take now; 1 at least.</summary>
-    private static double PaceOfWakes(IEnumerable<Result> before, IEnumerable<Result> now)
+    /// <summary>The median of what C's rows take now by what they took; 1 if there are none in both.</summary>
+    private static double PaceOfC(IEnumerable<Result> before, IEnumerable<Result> now, Func<string, bool> isChosen)
     {
         Dictionary<string, double> last = OfC(before);
-        double[] paces = [.. OfC(now).Where(row => last.ContainsKey(row.Key)).Select(row => row.Value / last[row.Key])
-            .Order()];
-        return paces.Length == 0 ? 1 : Math.Max(1, paces[paces.Length / 2]);
+        double[] paces = [.. OfC(now).Where(row => isChosen(row.Key) && last.ContainsKey(row.Key))
+            .Select(row => row.Value / last[row.Key]).Order()];
+        return paces.Length == 0 ? 1 : paces[paces.Length / 2];
     }
 
     private static Dictionary<string, double> OfC(IEnumerable<Result> results)
-        => results.Where(r => r.Peer == "c" && s_wakes.Contains(r.Workload) && r.Median > 0)
-            .ToDictionary(r => r.Workload, r => r.Median);
+        => results.Where(r => r.Peer == "c" && r.Median > 0).ToDictionary(r => r.Workload, r => r.Median);
 
     private static double HostsRoom(string workload)
         => s_hostsRoom.Where(row => workload.StartsWith(row.Key, StringComparison.Ordinal)).Select(row => row.Value)

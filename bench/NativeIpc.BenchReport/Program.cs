@@ -55,10 +55,12 @@ switch (args)
         return 0;
 
     case ["compare", var last, var now, .. var again]:
-        bool isSame = Result.MachineOf(last) == Result.MachineOf(now);
-        if (!isSame) Console.WriteLine($"Only ratios: the last table is of another machine, {Result.MachineOf(last)}.");
-        string[] regressions = [.. Comparison.Regressions([.. Result.Read(last)], isSame,
-            [.. again.Prepend(now).Select(table => Result.Read(table).ToArray())])];
+        Result[] before = [.. Result.Read(last)];
+        Result[][] times = [.. again.Prepend(now).Select(table => Result.Read(table).ToArray())];
+        string? elsewhere = Result.MachineOf(last) == Result.MachineOf(now) ? Comparison.Elsewhere(before, times[0])
+            : $"the last table is of another machine, {Result.MachineOf(last)}";
+        if (elsewhere is not null) Console.WriteLine($"Only ratios, which may be half as high again: {elsewhere}.");
+        string[] regressions = [.. Comparison.Regressions(before, elsewhere is null, times)];
         foreach (string regression in regressions) Console.WriteLine($"slower: {regression}");
         Console.WriteLine(regressions.Length == 0
             ? "Nothing is slower than in the last table." : $"{regressions.Length} slower than in the last table.");
