@@ -7,8 +7,8 @@ namespace NativeIpc.BenchReport;
 /// pace of a machine changes; the rest by its value. Noise is what the rounds of both tables are apart, and at least
 /// ten percent, a quarter where there were fewer than three rounds; half as much again where C takes ten times as long
 /// or is not measured, as the pace is then not divided out. Of another machine only counts and ratios are compared, and
-/// those may be half as high again. What was measured again counts only if it was slower each time. What the host's
-/// caches decide has more room (<see cref="HostsRoom"/>).
+/// those may be half as high again. What was measured again counts only if it was slower each time. What the host
+/// decides (<see cref="HostsRoom"/>) is told, and is not slower for certain.
 /// </summary>
 internal static class Comparison
 {
@@ -16,9 +16,9 @@ internal static class Comparison
     private const double SamePace = 1.15, SamePaceOfWakes = 1.3;
 
     /// <summary>
-    /// How many times as long a row may take, by how it begins. Of the first C sleeps in the kernel and ours passes
-    /// lines from core to core, which takes four times as long while the host gives them no common cache. A topic and a
-    /// ring of pages copy into places that are in this cache or in that.
+    /// How many times as long a row may take before it is slower for certain, by how it begins. In the first six C
+    /// sleeps in the kernel and ours passes lines from core to core, which takes four times as long while the host
+    /// gives them no common cache. A topic and a ring of pages copy into places that are in this cache or in that.
     /// </summary>
     private static readonly Dictionary<string, double> s_hostsRoom = new()
     {
@@ -43,35 +43,43 @@ internal static class Comparison
             : null;
     }
 
-    public static IEnumerable<string> Regressions(IReadOnlyCollection<Result> before, bool isSameMachine,
-        IEnumerable<IReadOnlyCollection<Result>> times)
+    /// <summary>What was slower each time; not for certain where it was within what the host decides.</summary>
+    public static IEnumerable<(string Text, bool IsCertain)> Regressions(IReadOnlyCollection<Result> before,
+        bool isSameMachine, IEnumerable<IReadOnlyCollection<Result>> times)
     {
         var found = times.Select(now => Slower(before, isSameMachine, now)
-            .ToDictionary(slower => (slower.Workload, slower.Peer), slower => slower.Text)).ToArray();
-        return found[0].Keys.Where(row => found.All(slower => slower.ContainsKey(row))).Select(row => found[^1][row]);
+            .ToDictionary(slower => (slower.Workload, slower.Peer))).ToArray();
+        return found[0].Keys.Where(row => found.All(slower => slower.ContainsKey(row)))
+            .Select(row => (found[^1][row].Text, found.All(slower => slower[row].IsCertain)));
     }
 
-    private static IEnumerable<(string Workload, string Peer, string Text)> Slower(IEnumerable<Result> before,
-        bool isSameMachine, IEnumerable<Result> now)
+    private static IEnumerable<(string Workload, string Peer, string Text, bool IsCertain)> Slower(
+        IEnumerable<Result> before, bool isSameMachine, IEnumerable<Result> now)
     {
         Dictionary<(string, string), Result> last = before.ToDictionary(r => (r.Workload, r.Peer));
-        foreach (Result current in now.Where(r => Tables.Ours.Contains(r.Peer) && !IsSaturated(r.Workload)))
+        foreach (Result current in now.Where(r => Tables.Ours.Contains(r.Peer)))
         {
             if (!last.TryGetValue((current.Workload, current.Peer), out Result? old)) continue;
             bool divided = old.Ratio is not null && current.Ratio is not null;
             if (!divided && !isSameMachine && !IsCount(current.Workload)) continue;
             (double was, double @is) = divided
                 ? (old.Ratio!.Value, current.Ratio!.Value) : (old.Median, current.Median);
-            double least = !isSameMachine || !divided || was < FarFromC ? LeastAlone
-                : Math.Min(old.Rounds, current.Rounds) < 3 ? LeastOfFew : Least;
-            double noise = IsCount(current.Workload) ? 0
-                : Math.Max(least,
-                    divided ? Math.Max(old.Spread ?? 0, current.Spread ?? 0) : Apart(old) + Apart(current));
-            if (@is > was * HostsRoom(current.Workload) * (1 + noise))
+            double noise = NoiseOf(old, current, divided, isSameMachine), most = was * (1 + noise);
+            if (@is > most)
                 yield return (current.Workload, current.Peer, string.Create(CultureInfo.InvariantCulture,
                     $"{current.Workload} ({current.Peer}): {Shown(current, divided, was)} "
-                        + $"before, {Shown(current, divided, @is)} now, noise {noise:P0}"));
+                        + $"before, {Shown(current, divided, @is)} now, noise {noise:P0}"),
+                    @is > most * HostsRoom(current.Workload));
         }
+    }
+
+    private static double NoiseOf(Result old, Result current, bool divided, bool isSameMachine)
+    {
+        if (IsCount(current.Workload)) return 0;
+        if (!divided) return Math.Max(LeastAlone, Apart(old) + Apart(current));
+        double least = !isSameMachine || old.Ratio < FarFromC ? LeastAlone
+            : Math.Min(old.Rounds, current.Rounds) < 3 ? LeastOfFew : Least;
+        return Math.Max(least, Math.Max(old.Spread ?? 0, current.Spread ?? 0));
     }
 
     /// <summary>The median of what C's rows take now by what they took; 1 if there are none in both.</summary>
@@ -79,19 +87,20 @@ internal static class Comparison
     {
         Dictionary<string, double> last = OfC(before);
         double[] paces = [.. OfC(now).Where(row => isChosen(row.Key) && last.ContainsKey(row.Key))
-            .Select(row => row.Value / last[row.Key]).Order()];
-        return paces.Length == 0 ? 1 : paces[paces.Length / 2];
+            .Select(row => row.Value / last[row.Key])];
+        return paces.Length == 0 ? 1 : new Measured(paces).Median;
     }
 
     private static Dictionary<string, double> OfC(IEnumerable<Result> results)
         => results.Where(r => r.Peer == "c" && r.Median > 0).ToDictionary(r => r.Workload, r => r.Median);
 
     private static double HostsRoom(string workload)
-        => s_hostsRoom.Where(row => workload.StartsWith(row.Key, StringComparison.Ordinal)).Select(row => row.Value)
-            .FirstOrDefault(1);
+        => FillsProcessors(workload) ? double.PositiveInfinity
+            : s_hostsRoom.Where(row => workload.StartsWith(row.Key, StringComparison.Ordinal)).Select(row => row.Value)
+                .FirstOrDefault(1);
 
-    /// <summary>Whether it fills the processors, so that any other load makes it wait without bound.</summary>
-    private static bool IsSaturated(string workload) => workload is "load.async" or "load.async_p99";
+    /// <summary>Whether it waits without bound for any other load.</summary>
+    private static bool FillsProcessors(string workload) => workload is "load.async" or "load.async_p99";
 
     private static bool IsCount(string workload) => workload.StartsWith("alloc.", StringComparison.Ordinal)
         || workload.EndsWith(".maps_left", StringComparison.Ordinal);
