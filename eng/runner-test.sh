@@ -42,6 +42,10 @@ else
     none_left 'what a step has started ends when the step fails'
 fi
 
+# A step has a folder for temporary files of its own, in which NuGet's locks would be (test.sh sets NUGET_SCRATCH).
+case ${NUGET_SCRATCH:-${TMPDIR:-/tmp}} in "${TMPDIR:-/tmp}"*) where='of this step alone' ;; *) where=shared ;; esac
+check "NuGet's locks are those of all steps" shared "$where"
+
 # What dotnet test and xunit's own runner say of a run with a skip, a failure and a fixture whose clean-up failed.
 cat >"$work/dotnet.log" <<'LOG'
 Running tests from /x/bin/X.dll (net10.0|x64)
